@@ -1,0 +1,77 @@
+# One command a job; `make test` is what CI runs.
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := nbstream/static
+BUNDLE := $(STATIC)/nbstream.js
+NODE_MODULES := js/node_modules/.package-lock.json
+IPYKERNEL6 := $(VENV)/ipykernel6
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
+LAB_ARGS ?=
+
+# What JupyterLab needs to be quiet and offline, for the demo as for the tests.
+export JUPYTER_CONFIG_PATH := $(CURDIR)/scripts/lab:$(JUPYTER_CONFIG_PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint format build bench lock clean
+
+demo: $(VENV)/.demo $(BUNDLE)
+	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/quickstart.ipynb
+
+test: lint $(BUNDLE) $(IPYKERNEL6)
+	scripts/chromium --install
+	cd js && npm test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev $(NODE_MODULES)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/python js/protocol.py --check
+	cd js && npm run check
+
+format: $(VENV)/.dev $(NODE_MODULES)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd js && npm run format
+
+build: $(BUNDLE)
+
+bench: $(VENV)/.dev $(BUNDLE)
+	$(BIN)/python -m bench
+
+# Universal: one lock for every Python and platform the package supports.
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile -q --universal --python-version 3.10 --no-header --annotation-style line \
+		pyproject.toml --extra litellm --group demo -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.10 --no-header --annotation-style line \
+		pyproject.toml --extra litellm --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) $(STATIC) js/node_modules dist build test-results
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "nbstream needs Python 3.10 or newer with venv (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q -r requirements.lock
+	NBSTREAM_SKIP_JS=1 $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.demo
+	$(BIN)/python -m pip install -q -r requirements-dev.lock
+	@touch $@
+
+# Only the kernel itself: what it depends on is in the environment already.
+$(IPYKERNEL6): $(VENV)/.dev
+	$(BIN)/python -m pip install -q --no-deps --upgrade --target $@ ipykernel==6.31.0
+	@touch $@
+
+$(NODE_MODULES): js/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || { echo "nbstream's front end needs Node.js 20 or newer with npm: https://nodejs.org" >&2; exit 1; }
+	cd js && npm ci
+	@touch $@
+
+$(BUNDLE): $(NODE_MODULES) js/build.mjs $(shell find js/src -type f)
+	cd js && npm run build
