@@ -1,0 +1,1 @@
+"""One provider or framework a file: payload -> events."""

@@ -1,0 +1,72 @@
+"""What a finished run gives back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .events import FinishReason, StreamEvent, Usage
+from .metrics import Metrics
+from .transcript import Status, ToolPart, Transcript
+
+
+class Response:
+    """The answer of a run that has ended, whole or in part. `str(response)` is its text.
+
+    `output` is the validated value where an output type was asked for. `partial` is true where the
+    answer was cut: stopped, failed, out of tokens, or ended without the provider saying so.
+    """
+
+    def __init__(self, transcript: Transcript, metrics: Metrics, events: list[StreamEvent]) -> None:
+        self.transcript = transcript
+        self.metrics = metrics
+        self.events = events
+        self.output: Any = None
+
+    @property
+    def text(self) -> str:
+        return self.transcript.text
+
+    @property
+    def thinking(self) -> str:
+        return self.transcript.thinking
+
+    @property
+    def tool_calls(self) -> list[ToolPart]:
+        return self.transcript.tool_calls
+
+    @property
+    def usage(self) -> Usage | None:
+        return self.transcript.usage
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        return self.transcript.finish_reason or "unknown"
+
+    @property
+    def status(self) -> Status:
+        return self.transcript.status
+
+    @property
+    def partial(self) -> bool:
+        return (
+            self.status != "done"
+            or self.transcript.incomplete
+            or self.finish_reason in ("length", "pause")
+        )
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        text = self.text
+        shown = text if len(text) <= 60 else f"{text[:57]}…"
+        return f"Response({shown!r}, finish_reason={self.finish_reason!r})"
+
+
+def fold(events: list[StreamEvent]) -> Response:
+    """The response that a list of events amounts to."""
+    transcript, metrics = Transcript(), Metrics()
+    for event in events:
+        transcript.apply(event)
+        metrics.apply(event)
+    return Response(transcript, metrics, events)

@@ -1,0 +1,474 @@
+"""What a run has said so far: a pure fold over its events.
+
+`js/src/store.ts` folds the same events in the browser; `tests/golden/` holds cases that both must agree on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .events import (
+    Citation,
+    ContentPart,
+    Error,
+    Event,
+    FinishReason,
+    IterationEnd,
+    IterationStart,
+    Raw,
+    RefusalDelta,
+    Reset,
+    Retry,
+    RunEnd,
+    RunStart,
+    Stall,
+    StepEnd,
+    StepStart,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolApproval,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolProgress,
+    ToolResult,
+    Usage,
+    Warning,
+)
+
+Status = Literal["pending", "running", "done", "stopped", "error"]
+ToolStatus = Literal["streaming", "called", "approval", "running", "done", "error", "denied"]
+
+
+class Text:
+    """A string that grows: appending is O(new text), the whole is joined when somebody asks."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    def append(self, text: str) -> None:
+        self._pieces.append(text)
+
+    def __str__(self) -> str:
+        if len(self._pieces) > 1:
+            self._pieces[:] = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+    def __bool__(self) -> bool:
+        return any(self._pieces)
+
+
+class TextPart:
+    """A stretch of answer, thinking or refusal. `time` and `until` are when it began and last grew."""
+
+    __slots__ = ("block", "choice", "content", "kind", "redacted", "signature", "step", "time", "until")
+
+    def __init__(self, kind: Literal["text", "thinking", "refusal"], event: Any) -> None:
+        self.kind = kind
+        self.block: int = event.block
+        self.choice: int = event.choice
+        self.step: str = event.step
+        self.time: float = event.time
+        self.until: float = event.time
+        self.content = Text()
+        self.signature = ""
+        self.redacted = ""
+
+    @property
+    def text(self) -> str:
+        return str(self.content)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "block": self.block,
+            "choice": self.choice,
+            "step": self.step,
+            "text": self.text,
+            "time": self.time,
+            "until": self.until,
+            "signature": self.signature,
+            "redacted": self.redacted,
+        }
+
+
+class ToolPart:
+    """A tool call: its arguments as they arrive, then what became of it."""
+
+    kind = "tool"
+    __slots__ = (
+        "arguments",
+        "block",
+        "call_id",
+        "duration",
+        "error",
+        "input",
+        "name",
+        "progress",
+        "result",
+        "server_side",
+        "status",
+        "step",
+        "time",
+        "until",
+    )
+
+    def __init__(self, event: ToolCallStart) -> None:
+        self.call_id = event.call_id
+        self.block = event.block
+        self.name = event.name
+        self.server_side = event.server_side
+        self.step = event.step
+        self.time = event.time
+        self.until = event.time
+        self.status: ToolStatus = "streaming"
+        self.input = Text()
+        self.arguments: Any = None
+        self.error = ""
+        self.progress: list[Any] = []
+        self.result: Any = None
+        self.duration: float | None = None
+
+    @property
+    def arguments_text(self) -> str:
+        """The arguments as raw JSON text."""
+        return str(self.input)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "call_id": self.call_id,
+            "block": self.block,
+            "step": self.step,
+            "name": self.name,
+            "server_side": self.server_side,
+            "status": self.status,
+            "arguments_text": self.arguments_text,
+            "arguments": self.arguments,
+            "error": self.error,
+            "progress": self.progress,
+            "result": self.result,
+            "duration": self.duration,
+            "time": self.time,
+            "until": self.until,
+        }
+
+    def __repr__(self) -> str:
+        return f"ToolPart({self.name!r}, {self.arguments_text}, status={self.status!r})"
+
+
+class MediaPart:
+    """An image, sound or file in the answer; `data` is base64."""
+
+    kind = "media"
+    __slots__ = ("alt", "block", "data", "mime", "step", "time", "url")
+
+    def __init__(self, event: ContentPart) -> None:
+        self.block = event.block
+        self.step = event.step
+        self.time = event.time
+        self.mime = event.mime
+        self.data = event.data
+        self.url = event.url
+        self.alt = event.alt
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "block": self.block,
+            "step": self.step,
+            "mime": self.mime,
+            "data": self.data,
+            "url": self.url,
+            "alt": self.alt,
+            "time": self.time,
+        }
+
+
+Part = TextPart | ToolPart | MediaPart
+
+
+class Step:
+    """A step of a workflow; `duration` in seconds once it has ended."""
+
+    __slots__ = ("agent", "duration", "index", "name", "time")
+
+    def __init__(self, event: StepStart) -> None:
+        self.name = event.name
+        self.index = event.index
+        self.agent = event.agent
+        self.time = event.time
+        self.duration: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("name", "index", "agent", "time", "duration")}
+
+
+class Transcript:
+    """The fold: `apply` each event once, in order."""
+
+    def __init__(self) -> None:
+        self.status: Status = "pending"
+        self.run_id = self.model = self.provider = self.title = ""
+        self.started_at = 0.0
+        self.parts: list[Part] = []
+        self.citations: list[Citation] = []
+        self.steps: list[Step] = []
+        self.iteration = 0
+        self.warnings: list[Warning] = []
+        self.retries: list[Retry] = []
+        self.stall: Stall | None = None
+        self.error: Error | None = None
+        self.finish_reason: FinishReason | None = None
+        self.provider_reason = ""
+        self.incomplete = False
+        self.raw_count = 0
+        self._usage: Usage | None = None
+        self._usage_before: Usage | None = None
+        self._open: dict[tuple[str, int, int, str], TextPart] = {}
+        self._calls: dict[str, ToolPart] = {}
+
+    def apply(self, event: StreamEvent) -> None:
+        _FOLD[type(event)](self, event)
+
+    # ── what it says ──────────────────────────────────────────────────────────
+
+    @property
+    def text(self) -> str:
+        """The answer so far (the first choice where there are several)."""
+        return self._joined("text")
+
+    @property
+    def thinking(self) -> str:
+        return self._joined("thinking")
+
+    @property
+    def refusal(self) -> str:
+        return self._joined("refusal")
+
+    @property
+    def tool_calls(self) -> list[ToolPart]:
+        return list(self._calls.values())
+
+    @property
+    def usage(self) -> Usage | None:
+        """The provider's last figures, summed over iterations; None where it gave none."""
+        return add_usage(self._usage_before, self._usage)
+
+    def _joined(self, kind: str) -> str:
+        return "".join(
+            part.text
+            for part in self.parts
+            if isinstance(part, TextPart) and part.kind == kind and part.choice == 0
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: the form the golden cases are written in."""
+        usage = self.usage
+        return {
+            "status": self.status,
+            "run_id": self.run_id,
+            "model": self.model,
+            "provider": self.provider,
+            "title": self.title,
+            "parts": [part.to_dict() for part in self.parts],
+            "citations": [
+                {"block": c.block, "title": c.title, "url": c.url, "quote": c.quote}
+                for c in self.citations
+            ],
+            "steps": [step.to_dict() for step in self.steps],
+            "iteration": self.iteration,
+            "warnings": [w.message for w in self.warnings],
+            "retries": [r.reason for r in self.retries],
+            "stall": self.stall.idle if self.stall else None,
+            "usage": {name: getattr(usage, name) for name in USAGE_COUNTS} if usage else None,
+            "error": {"kind": self.error.kind, "message": self.error.message} if self.error else None,
+            "finish_reason": self.finish_reason,
+            "provider_reason": self.provider_reason,
+            "incomplete": self.incomplete,
+            "raw_count": self.raw_count,
+        }
+
+    # ── the fold ──────────────────────────────────────────────────────────────
+
+    def _run_start(self, event: RunStart) -> None:
+        self.status = "running"
+        self.run_id = event.run_id
+        self.model = event.model
+        self.provider = event.provider
+        self.title = event.title
+        self.started_at = event.started_at
+
+    def _grow(self, kind: Literal["text", "thinking", "refusal"], event: Any) -> TextPart:
+        self.stall = None
+        key = (kind, event.block, event.choice, event.step)
+        part = self._open.get(key)
+        if part is None:
+            part = self._open[key] = TextPart(kind, event)
+            self.parts.append(part)
+        part.until = event.until or event.time
+        if event.text:
+            part.content.append(event.text)
+        return part
+
+    def _text(self, event: TextDelta) -> None:
+        self._grow("text", event)
+
+    def _thinking(self, event: ThinkingDelta) -> None:
+        part = self._grow("thinking", event)
+        part.signature += event.signature
+        part.redacted += event.redacted
+
+    def _refusal(self, event: RefusalDelta) -> None:
+        self._grow("refusal", event)
+
+    def _call_start(self, event: ToolCallStart) -> None:
+        self.stall = None
+        part = ToolPart(event)
+        self._calls[event.call_id] = part
+        self.parts.append(part)
+
+    def _call_delta(self, event: ToolCallDelta) -> None:
+        self.stall = None
+        if part := self._calls.get(event.call_id):
+            part.input.append(event.arguments)
+            part.until = event.until or event.time
+
+    def _call_end(self, event: ToolCallEnd) -> None:
+        if part := self._calls.get(event.call_id):
+            part.status = "error" if event.error else "called"
+            part.arguments = event.arguments
+            part.error = event.error
+            part.until = event.time
+
+    def _approval(self, event: ToolApproval) -> None:
+        if part := self._calls.get(event.call_id):
+            part.status = _AFTER_DECISION[event.decision]
+
+    def _progress(self, event: ToolProgress) -> None:
+        if part := self._calls.get(event.call_id):
+            part.status = "running"
+            part.progress.append(event.content)
+
+    def _result(self, event: ToolResult) -> None:
+        if part := self._calls.get(event.call_id):
+            if part.status != "denied":
+                part.status = "error" if event.is_error else "done"
+            part.result = event.content
+            part.duration = event.duration
+            part.until = event.time
+
+    def _content(self, event: ContentPart) -> None:
+        self.stall = None
+        self.parts.append(MediaPart(event))
+
+    def _citation(self, event: Citation) -> None:
+        self.citations.append(event)
+
+    def _step_start(self, event: StepStart) -> None:
+        self.steps.append(Step(event))
+
+    def _step_end(self, event: StepEnd) -> None:
+        for step in reversed(self.steps):
+            if step.name == event.name and step.duration is None:
+                step.duration = event.duration
+                break
+
+    def _iteration_start(self, event: IterationStart) -> None:
+        self.iteration = event.iteration
+
+    def _iteration_end(self, event: IterationEnd) -> None:
+        self._usage_before = add_usage(self._usage_before, event.usage or self._usage)
+        self._usage = None
+
+    def _usage_event(self, event: Usage) -> None:
+        self._usage = event
+
+    def _reset(self, event: Reset) -> None:
+        self.parts = [part for part in self.parts if part.block < event.block]
+        self._open = {key: part for key, part in self._open.items() if part.block < event.block}
+        self._calls = {key: part for key, part in self._calls.items() if part.block < event.block}
+
+    def _retry(self, event: Retry) -> None:
+        self.retries.append(event)
+
+    def _warning(self, event: Warning) -> None:
+        self.warnings.append(event)
+
+    def _stall(self, event: Stall) -> None:
+        self.stall = event
+
+    def _error(self, event: Error) -> None:
+        self.error = event
+
+    def _raw(self, _: Raw) -> None:
+        self.raw_count += 1
+
+    def _run_end(self, event: RunEnd) -> None:
+        self.stall = None
+        self.finish_reason = event.finish_reason
+        self.provider_reason = event.provider_reason
+        self.incomplete = event.incomplete
+        if event.finish_reason == "error":
+            self.status = "error"
+        else:
+            self.status = "stopped" if event.finish_reason == "stopped" else "done"
+
+
+USAGE_COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost",
+)
+
+
+def add_usage(a: Usage | None, b: Usage | None) -> Usage | None:
+    """The sum of two usages; a figure that neither gave stays None."""
+    if a is None or b is None:
+        return a or b
+    sums: dict[str, Any] = {}
+    for name in USAGE_COUNTS:
+        x, y = getattr(a, name), getattr(b, name)
+        sums[name] = y if x is None else x if y is None else x + y
+    return Usage(**sums, estimated=a.estimated or b.estimated)
+
+
+_AFTER_DECISION: dict[str, ToolStatus] = {
+    "requested": "approval",
+    "approved": "running",
+    "denied": "denied",
+    "timeout": "denied",
+}
+
+_FOLD: dict[type[Event], Any] = {
+    RunStart: Transcript._run_start,
+    StepStart: Transcript._step_start,
+    StepEnd: Transcript._step_end,
+    IterationStart: Transcript._iteration_start,
+    IterationEnd: Transcript._iteration_end,
+    TextDelta: Transcript._text,
+    ThinkingDelta: Transcript._thinking,
+    RefusalDelta: Transcript._refusal,
+    ToolCallStart: Transcript._call_start,
+    ToolCallDelta: Transcript._call_delta,
+    ToolCallEnd: Transcript._call_end,
+    ToolApproval: Transcript._approval,
+    ToolProgress: Transcript._progress,
+    ToolResult: Transcript._result,
+    ContentPart: Transcript._content,
+    Citation: Transcript._citation,
+    Usage: Transcript._usage_event,
+    Retry: Transcript._retry,
+    Reset: Transcript._reset,
+    Warning: Transcript._warning,
+    Stall: Transcript._stall,
+    Error: Transcript._error,
+    RunEnd: Transcript._run_end,
+    Raw: Transcript._raw,
+}
