@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, ClassVar, Literal, Union
 
 import msgspec
@@ -63,6 +63,22 @@ class ChatRequest(msgspec.Struct, kw_only=True):
 
 
 _PARAMETERS = set(ChatRequest.__struct_fields__) - {"messages", "options"}
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run's events come from.
+
+    `events` starts anew each time it is called. `portable`: it may run on any event loop (a client that
+    the user opened is bound to the user's). `restartable`: calling it twice asks twice, so that a failure
+    before the first token can be tried again. `secrets` are masked in everything a run shows.
+    """
+
+    events: Callable[[], AsyncGenerator[StreamEvent, None]]
+    model: str = ""
+    provider: str = ""
+    portable: bool = True
+    restartable: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 class ChatModel:
