@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal, Union
 
 import msgspec
 
-from ..errors import error_from_event
-from ..events import Error, StreamEvent
-from ..response import Response, fold
+from nbstream.errors import error_from_event
+from nbstream.events import Error, StreamEvent
+from nbstream.response import Response, fold
 
 Feature = Literal["streaming", "tools", "vision", "json", "thinking"]
 

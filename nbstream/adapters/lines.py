@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import ProtocolError
+from nbstream.errors import ProtocolError
+
 from .sse import MAX_LINE
 
 

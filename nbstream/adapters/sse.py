@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..errors import ProtocolError
+from nbstream.errors import ProtocolError
 
 #: The longest line, and the longest event, in bytes.
 MAX_LINE = 16 * 1024 * 1024
@@ -140,7 +140,7 @@ class EventStreamDecoder:
                 self._id = value.decode("utf-8", "replace")
         elif name == b"retry" and value.isdigit():
             self.retry = int(value)
-        elif name == b"error" and value:
+        elif name == b"error" and value and not self._data:
             # not in the standard: old llama.cpp servers report a failure so
             self._event, self._data = "error", [value]
 
