@@ -1,0 +1,59 @@
+// The frames around code and tables: a bar with a label and a copy button.
+
+function button(action: string, label: string): HTMLButtonElement {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.dataset.action = action;
+  made.textContent = label;
+  return made;
+}
+
+function div(className: string): HTMLDivElement {
+  const made = document.createElement("div");
+  made.className = className;
+  return made;
+}
+
+export interface CodeFrame {
+  root: HTMLElement;
+  label: HTMLElement;
+  code: HTMLElement;
+}
+
+export function codeFrame(): CodeFrame {
+  const root = div("code-block");
+  const bar = div("bar");
+  const label = document.createElement("span");
+  label.className = "label";
+  bar.append(label, button("copy-code", "Copy"));
+  const pre = document.createElement("pre");
+  pre.tabIndex = 0;
+  const code = document.createElement("code");
+  pre.append(code);
+  root.append(bar, pre);
+  return { root, label, code };
+}
+
+export interface TableFrame {
+  root: HTMLElement;
+  table: HTMLTableElement;
+}
+
+export function tableFrame(): TableFrame {
+  const root = div("table-block");
+  const scroller = div("scroller");
+  scroller.tabIndex = 0;
+  const table = document.createElement("table");
+  scroller.append(table);
+  root.append(scroller, button("copy-table", "Copy"));
+  return { root, table };
+}
+
+/** The table's cells, rows by lines and cells by tabs, as spreadsheets take them. */
+export function tableText(table: HTMLTableElement): string {
+  return Array.from(table.rows, (row) =>
+    Array.from(row.cells, (cell) => (cell.textContent ?? "").trim().replace(/\s+/g, " ")).join(
+      "\t",
+    ),
+  ).join("\n");
+}

@@ -1,0 +1,120 @@
+// The whole text parsed at once by markdown-it, and its tokens as DOM.
+
+import { codeFrame, tableFrame } from "./frames";
+import { grammar, type InlineEnv, type MarkdownIt, type Token } from "./grammar";
+import { HtmlWriter } from "./html_writer";
+import { type DrawMath, inlineNodes } from "./inline";
+import { create, element, text } from "./vnode";
+
+export interface FullEnv extends InlineEnv {
+  references: Record<string, { href: string; title: string }>;
+}
+
+const TASK = /^\[([ xX])\](?=\s)/;
+
+interface Container {
+  element: HTMLElement;
+  html: HtmlWriter;
+}
+
+const plainMath: DrawMath = (tex, _display, into) => {
+  into.textContent = tex;
+};
+
+export function renderFull(
+  source: string,
+  root: HTMLElement,
+  md: MarkdownIt = grammar,
+  draw: DrawMath = plainMath,
+): void {
+  const env: FullEnv = { references: {}, footnote: () => 0 };
+  const tokens = md.parse(source, env);
+  const stack: Container[] = [{ element: root, html: new HtmlWriter() }];
+  const top = (): Container => stack.at(-1) as Container;
+  const place = (node: Node): void => {
+    const { element: own, html } = top();
+    (html.inside ?? own).append(node);
+  };
+  const open = (made: HTMLElement, inside = made): void => {
+    place(made);
+    stack.push({ element: inside, html: new HtmlWriter() });
+  };
+  const leaf = (token: Token): void => {
+    const children = token.children ?? [];
+    const holder = top().element;
+    const item = holder.parentElement;
+    const first = children[0];
+    const task =
+      item?.tagName === "LI" &&
+      holder.tagName === "P" &&
+      item.firstChild === holder &&
+      first?.type === "text"
+        ? TASK.exec(first.content)
+        : null;
+    if (task && first && item) {
+      first.content = first.content.slice(3);
+      const box = { type: "checkbox", disabled: "" };
+      holder.append(create(element("input", task[1] === " " ? box : { ...box, checked: "" })));
+      item.dataset.task = "";
+    }
+    for (const node of inlineNodes(children, draw)) holder.append(create(node));
+  };
+  tokens.forEach((token, index) => {
+    switch (token.type) {
+      case "inline":
+        leaf(token);
+        break;
+      case "hr":
+        place(document.createElement("hr"));
+        break;
+      case "fence":
+      case "code_block": {
+        const frame = codeFrame();
+        const lang = grammar.utils.unescapeAll(token.info).trim().split(/\s+/)[0] ?? "";
+        frame.label.textContent = lang;
+        if (lang) frame.code.dataset.lang = lang;
+        frame.code.append(create(text(token.content)));
+        place(frame.root);
+        break;
+      }
+      case "html_block": {
+        const { html } = top();
+        const wrapper = html.begin();
+        if (wrapper) top().element.append(wrapper);
+        html.feed(token.content);
+        html.end();
+        break;
+      }
+      case "math_block": {
+        const made = document.createElement("div");
+        made.className = "math math-display";
+        draw(token.content, true, made);
+        place(made);
+        break;
+      }
+      case "table_open": {
+        const frame = tableFrame();
+        open(frame.root, frame.table);
+        break;
+      }
+      default: {
+        if (token.nesting < 0) {
+          stack.pop();
+        } else if (token.nesting > 0) {
+          const made = document.createElement(token.tag);
+          if (token.type === "bullet_list_open" || token.type === "ordered_list_open") {
+            const tight = tokens
+              .slice(index)
+              .find((t) => t.level === token.level + 2 && t.type === "paragraph_open");
+            if (!tight || tight.hidden) made.dataset.tight = "";
+          }
+          const start = token.attrGet("start");
+          if (start !== null) made.setAttribute("start", String(start));
+          const align = /text-align:(\w+)/.exec(String(token.attrGet("style") ?? ""))?.[1];
+          if (align) made.dataset.align = align;
+          open(made);
+        }
+      }
+    }
+  });
+}
