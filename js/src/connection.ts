@@ -1,0 +1,186 @@
+import type { FromKernel, Model, Options, ToKernel } from "./model";
+import { Store } from "./store";
+
+type Frame = Extract<FromKernel, { kind: "frame" }>;
+
+export interface Timers {
+  set(callback: () => void, milliseconds: number): unknown;
+  clear(id: unknown): void;
+}
+
+const REAL_TIMERS: Timers = {
+  set: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  clear: (id) => clearTimeout(id as number),
+};
+
+const SILENCE = 2000;
+const FIRST_REPEAT = 500;
+const LAST_REPEAT = 30_000;
+/** Unanswered requests after which the kernel counts as out of reach; about ten seconds. */
+const LOST_AFTER = 4;
+const STOP_PATIENCE = 1000;
+/** Frames kept while an earlier one is missing; beyond that the kernel sends them again anyway. */
+const MAX_AHEAD = 256;
+
+/**
+ * The kernel's frames, made whole.
+ *
+ * Frames may be lost, doubled, late or out of order. They are applied in order, each once; where one is
+ * missing, or nothing was heard for a while, the kernel is asked for what is newer than `have`.
+ */
+export class Connection {
+  readonly store = new Store();
+  /** Stop was asked for and the run has not ended yet. */
+  stopping = false;
+  /** The kernel does not answer, or is gone. */
+  lost = false;
+  #have = 0;
+  #ahead = new Map<number, Frame>();
+  #asked = 0;
+  #timer: unknown;
+  #stopTimer: unknown;
+
+  constructor(
+    private readonly model: Model,
+    signal: AbortSignal,
+    private readonly timers: Timers = REAL_TIMERS,
+  ) {
+    signal.addEventListener("abort", () => this.#close(), { once: true });
+    model.on("comm_live_update", () => this.#setLost(!this.store.ended));
+    const { n = 0, events = [], metrics } = model.get("snapshot") ?? {};
+    if (n > 0) {
+      this.#have = n;
+      this.store.restart(events, metrics);
+      this.#ask();
+    } else {
+      this.#wait(SILENCE);
+    }
+  }
+
+  get uid(): string {
+    return this.model.get("uid");
+  }
+
+  get options(): Options {
+    return this.model.get("options") ?? {};
+  }
+
+  receive(message: FromKernel): void {
+    this.#setLost(false);
+    switch (message.kind) {
+      case "frame":
+        this.#frame(message);
+        break;
+      case "frames":
+        this.#frames(message);
+        break;
+      case "beat":
+        if (message.n > this.#have) this.#gap();
+        else this.#upToDate();
+        break;
+      case "ack":
+        this.timers.clear(this.#stopTimer);
+    }
+  }
+
+  stop(): void {
+    if (this.store.ended || this.stopping) return;
+    this.stopping = true;
+    this.store.touch();
+    this.#send({ kind: "stop" });
+    if (this.model.get("interruptible")) this.#interrupt();
+    else this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
+  }
+
+  approve(call_id: string, decision: "approved" | "denied"): void {
+    this.#send({ kind: "approve", call_id, decision });
+  }
+
+  #frame(frame: Frame): void {
+    if (frame.n <= this.#have) return;
+    if (frame.n > this.#have + 1) {
+      if (this.#ahead.size < MAX_AHEAD) this.#ahead.set(frame.n, frame);
+      this.#gap();
+      return;
+    }
+    this.store.apply(frame.events, frame.metrics);
+    this.#advance(frame.n);
+  }
+
+  #frames({ after, n, events, metrics }: Extract<FromKernel, { kind: "frames" }>): void {
+    if (n <= this.#have) return;
+    if (after === this.#have) this.store.apply(events, metrics);
+    else if (after === 0) this.store.restart(events, metrics);
+    else {
+      this.#gap();
+      return;
+    }
+    this.#advance(n);
+  }
+
+  #advance(n: number): void {
+    this.#have = n;
+    for (let next = this.#ahead.get(n + 1); next; next = this.#ahead.get(this.#have + 1)) {
+      this.store.apply(next.events, next.metrics);
+      this.#have = next.n;
+    }
+    for (const ahead of this.#ahead.keys()) if (ahead <= this.#have) this.#ahead.delete(ahead);
+    this.#asked = 0;
+    if (this.#ahead.size > 0) this.#gap();
+    else this.#upToDate();
+  }
+
+  #upToDate(): void {
+    if (this.#ahead.size > 0) return;
+    this.#asked = 0;
+    if (this.store.ended) {
+      this.timers.clear(this.#timer);
+      this.timers.clear(this.#stopTimer);
+      this.stopping = false;
+    } else this.#wait(SILENCE);
+  }
+
+  #gap(): void {
+    if (this.#asked === 0) this.#ask();
+  }
+
+  #ask(): void {
+    this.#send({ kind: "hello", have: this.#have });
+    this.#wait(Math.min(FIRST_REPEAT * 2 ** this.#asked, LAST_REPEAT));
+    this.#asked += 1;
+    if (this.#asked > LOST_AFTER) this.#setLost(!this.store.ended);
+  }
+
+  #wait(milliseconds: number): void {
+    this.timers.clear(this.#timer);
+    this.#timer = this.timers.set(() => this.#ask(), milliseconds);
+  }
+
+  #interrupt(): void {
+    if (this.store.ended) return;
+    const kernel = this.model.widget_manager?.kernel;
+    Promise.resolve(kernel?.interrupt?.()).catch((error) =>
+      console.warn("[nbstream] the kernel could not be interrupted", error),
+    );
+  }
+
+  #setLost(lost: boolean): void {
+    if (this.lost === lost) return;
+    this.lost = lost;
+    this.store.touch();
+  }
+
+  #send(message: ToKernel): void {
+    try {
+      this.model.send(message);
+    } catch (error) {
+      console.warn("[nbstream] the kernel cannot be reached", error);
+    }
+  }
+
+  #close(): void {
+    this.timers.clear(this.#timer);
+    this.timers.clear(this.#stopTimer);
+    this.#setLost(!this.store.ended);
+  }
+}

@@ -1,0 +1,56 @@
+import type { WireEvent } from "./protocol.gen";
+import type { Metrics, Status } from "./store";
+
+export interface Snapshot {
+  n?: number;
+  events?: WireEvent[];
+  metrics?: Metrics | null;
+}
+
+export interface Options {
+  chart?: boolean;
+  thinking?: "auto" | "hidden";
+  format?: "markdown" | "text" | "code" | "json";
+  title?: string;
+  note?: string;
+}
+
+/** The traits of a stream's widget, see nbstream/widget.py. */
+export interface StreamTraits {
+  uid: string;
+  /** The id of the shared runtime bundle this widget was made for. */
+  bundle: string;
+  /** `IPY_MODEL_<id>` of the widget that carries the bundle. */
+  runtime: string;
+  status: Status;
+  /** Stop must interrupt the kernel: it cannot hear messages while a cell runs. */
+  interruptible: boolean;
+  /** The whole run so far; filled only when a front end asks for the full state, e.g. after a reload. */
+  snapshot: Snapshot;
+  options: Options;
+}
+
+export type FromKernel =
+  | { kind: "frame"; n: number; events: WireEvent[]; metrics?: Metrics }
+  | { kind: "frames"; after: number; n: number; events: WireEvent[]; metrics?: Metrics }
+  | { kind: "beat"; n: number }
+  | { kind: "ack"; action: "stop" };
+
+export type ToKernel =
+  | { kind: "hello"; have: number }
+  | { kind: "stop" }
+  | { kind: "approve"; call_id: string; decision: "approved" | "denied" };
+
+interface WidgetManager {
+  get_model?(id: string): Promise<unknown>;
+  /** JupyterLab and Notebook have it, other hosts may not. */
+  kernel?: { interrupt?(): Promise<unknown> };
+}
+
+/** The part of anywidget's model that nbstream uses. */
+export interface Model {
+  get<K extends keyof StreamTraits>(name: K): StreamTraits[K];
+  on(name: string, callback: (message: unknown) => void): void;
+  send(message: ToKernel): void;
+  widget_manager?: WidgetManager;
+}
