@@ -1,0 +1,97 @@
+"""Any server that speaks OpenAI chat completions."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from nbstream.errors import ProviderError
+
+from .base import ChatRequest, Feature
+from .failures import Endpoint
+from .http_model import HTTPModel, function_tools
+from .openai_chat import ChatDecoder
+from .providers import provider_of
+
+
+class OpenAICompatible(HTTPModel):
+    """llama.cpp, vLLM, LM Studio, Ollama's /v1, OpenAI, Azure, Groq, DeepSeek and the rest.
+
+    `base_url` ends where `/chat/completions` begins (usually in `/v1`); a full URL, with a query, is taken
+    as it is. `api_key=None` reads the provider's own variable where the host is known. `verify=False`
+    accepts any certificate, a path names a CA bundle. `stream=False` for a server that cannot stream: the
+    answer then comes at once. Further keywords go into every request.
+    """
+
+    provider = "openai-compatible"
+    features: ClassVar[frozenset[Feature]] = frozenset(
+        {"streaming", "tools", "vision", "json", "thinking"}
+    )
+
+    def __init__(
+        self, base_url: str, model: str, api_key: str | None = None, **settings: Any
+    ) -> None:
+        self.provider = settings.pop("provider", "")
+        super().__init__(base_url, model, api_key, **settings)
+        known = provider_of(self.base_url)
+        if known:
+            self.provider = self.provider or known.name
+            if not self.key_names:
+                self.key_names = known.keys
+                self.key_needed = True
+        self.provider = self.provider or type(self).provider
+
+    def url(self, *, stream: bool) -> str:
+        if "/chat/completions" in self.base_url:
+            return self.base_url
+        base, mark, query = self.base_url.partition("?")
+        return f"{base.rstrip('/')}/chat/completions{mark}{query}"
+
+    def authorization(self, key: str) -> dict[str, str]:
+        if (urlsplit(self.base_url).hostname or "").endswith(".azure.com"):
+            return {"api-key": key}
+        return super().authorization(key)
+
+    def decoder(self, endpoint: Endpoint) -> ChatDecoder:
+        return ChatDecoder(endpoint)
+
+    def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": self.name, "messages": request.messages}
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        limit = "max_completion_tokens" if self.provider == "openai" else "max_tokens"
+        for name, value in (
+            ("temperature", request.temperature),
+            (limit, request.max_tokens),
+            ("top_p", request.top_p),
+            ("stop", request.stop),
+        ):
+            if value is not None:
+                body[name] = value
+        if request.tools:
+            body["tools"] = [
+                {"type": "function", "function": f} for f in function_tools(request.tools)
+            ]
+        if request.output_schema:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": str(request.output_schema.get("title") or "output"),
+                    "schema": request.output_schema,
+                },
+            }
+        return {**body, **self.options, **request.options}
+
+    def adapt_body(self, body: dict[str, Any], error: ProviderError) -> dict[str, Any] | None:
+        said = f"{error.message} {error.body}".lower()
+        if "stream_options" in said and "stream_options" in body:
+            return {k: v for k, v in body.items() if k != "stream_options"}
+        if "max_completion_tokens" in said and "max_tokens" in body:
+            body = dict(body)
+            return {**body, "max_completion_tokens": body.pop("max_tokens")}
+        cannot_stream = "stream" in said and ("support" in said or "not allowed" in said)
+        if cannot_stream and body.get("stream"):
+            return {k: v for k, v in body.items() if k not in ("stream", "stream_options")} | {
+                "stream": False
+            }
+        return None
