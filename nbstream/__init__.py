@@ -9,11 +9,35 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .adapters.base import ChatModel as ChatModel
-    from .errors import *  # noqa: F403
+    from .adapters.base import ChatRequest as ChatRequest
+    from .adapters.base import Timeouts as Timeouts
+    from .config import configure as configure
+    from .errors import AuthenticationError as AuthenticationError
+    from .errors import ConnectError as ConnectError
+    from .errors import ContentFilterError as ContentFilterError
+    from .errors import ContextLengthError as ContextLengthError
+    from .errors import ModelNotFoundError as ModelNotFoundError
+    from .errors import NbstreamError as NbstreamError
+    from .errors import OutputValidationError as OutputValidationError
+    from .errors import ProtocolError as ProtocolError
+    from .errors import ProviderError as ProviderError
+    from .errors import RateLimitError as RateLimitError
+    from .errors import ServerError as ServerError
+    from .errors import StreamInterruptedError as StreamInterruptedError
+    from .errors import StreamTimeoutError as StreamTimeoutError
+    from .errors import ToolError as ToolError
+    from .errors import UsageError as UsageError
+    from .events import StreamEvent as StreamEvent
+    from .response import Response as Response
+    from .run import Stream as Stream
+    from .start import replay as replay
+    from .start import show as show
+    from .start import stream as stream
+    from .widget import StreamView as StreamView
 
 #: Public names, and the room each lives in. Loaded on first use: `import nbstream` stays light.
 _ROOMS = {
-    "events": (),
+    "events": ("StreamEvent",),
     "errors": (
         "NbstreamError",
         "UsageError",
@@ -32,6 +56,11 @@ _ROOMS = {
         "ToolError",
     ),
     "adapters.base": ("ChatModel", "ChatRequest", "Timeouts"),
+    "config": ("configure",),
+    "response": ("Response",),
+    "run": ("Stream",),
+    "start": ("replay", "show", "stream"),
+    "widget": ("StreamView",),
 }
 
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
@@ -50,3 +79,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext nbstream`: registers `%%stream` and `%stream`."""
+    from .magic import register
+
+    register(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext nbstream`."""
+    from .magic import unregister
+
+    unregister(shell)

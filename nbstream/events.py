@@ -10,7 +10,7 @@ unknown `type` is kept as `raw`.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Union, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -271,32 +271,32 @@ class Raw(Event, frozen=True, omit_defaults=True, gc=False, tag="raw"):
     source: str = ""
 
 
-StreamEvent = Union[
-    RunStart,
-    StepStart,
-    StepEnd,
-    IterationStart,
-    IterationEnd,
-    TextDelta,
-    ThinkingDelta,
-    RefusalDelta,
-    ToolCallStart,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolApproval,
-    ToolProgress,
-    ToolResult,
-    ContentPart,
-    Citation,
-    Usage,
-    Retry,
-    Reset,
-    Warning,
-    Stall,
-    Error,
-    RunEnd,
-    Raw,
-]
+StreamEvent = (
+    RunStart
+    | StepStart
+    | StepEnd
+    | IterationStart
+    | IterationEnd
+    | TextDelta
+    | ThinkingDelta
+    | RefusalDelta
+    | ToolCallStart
+    | ToolCallDelta
+    | ToolCallEnd
+    | ToolApproval
+    | ToolProgress
+    | ToolResult
+    | ContentPart
+    | Citation
+    | Usage
+    | Retry
+    | Reset
+    | Warning
+    | Stall
+    | Error
+    | RunEnd
+    | Raw
+)
 
 #: The classes of the union, in the order of its definition.
 EVENT_TYPES: tuple[type[Event], ...] = get_args(StreamEvent)

@@ -1,8 +1,8 @@
 """Drives a source to its end: start, retries, time limits, stop; its output is legal events.
 
-    waiting ──content──▶ running ──run_end──▶ ended
-       │  ▲                 │
-       └──┘ retry           └── stop / timeout / failure: what is open is closed, then error, then run_end
+waiting ──content──▶ running ──run_end──▶ ended
+   │  ▲                 │
+   └──┘ retry           └── stop / timeout / failure: what is open is closed, then error, then run_end
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .events import FinishReason, StreamEvent, Usage
+from .frozen import to_html, to_markdown, to_text
 from .metrics import Metrics
 from .transcript import Status, ToolPart, Transcript
 
@@ -56,6 +57,13 @@ class Response:
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {
+            "text/html": to_html(self.transcript, self.metrics),
+            "text/markdown": to_markdown(self.transcript),
+            "text/plain": to_text(self.transcript),
+        }
 
     def __repr__(self) -> str:
         text = self.text

@@ -8,19 +8,25 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 from .adapters.base import Source, Timeouts
 from .errors import NbstreamError, StreamTimeoutError, UsageError, error_from_event
 from .events import Error, FinishReason, RunEnd, StreamEvent, Usage, Warning, event_type, stamp
+from .frozen import to_html, to_markdown
 from .metrics import Metrics
 from .portal import portal
 from .pump import Pump
 from .reader import Reader, answer_text, every_event
+from .recording import write_recording
 from .response import Response
 from .transcript import Status, ToolPart, Transcript
 
 Callback = Callable[[StreamEvent], "Awaitable[None] | None"]
+
+#: Shows a stream in a notebook cell. The notebook's room, floors above, puts itself here.
+displayer: Callable[[Stream], object] | None = None
 
 
 class Stream:
@@ -178,6 +184,18 @@ class Stream:
         """Iterate over the new pieces of the answer as strings, with `async for` or `for`."""
         return Reader(self, answer_text)
 
+    def to_markdown(self) -> str:
+        """The answer as markdown, with tool calls and an error as quotes."""
+        return to_markdown(self.transcript)
+
+    def to_html(self) -> str:
+        """The run so far as self-contained HTML: no script, nothing fetched."""
+        return to_html(self.transcript, self.metrics)
+
+    def save(self, path: str | Path) -> None:
+        """Write the events so far as a recording (JSON lines); `nbstream.replay` plays it."""
+        write_recording(path, self.events)
+
     def on(self, callback: Callback, types: str | Iterable[str] | None = None) -> Stream:
         """Call `callback(event)` for each event from now on, or only for the given `types`.
 
@@ -267,8 +285,10 @@ class Stream:
         stamp(event, len(self.events), self._pump.elapsed())
         self.transcript.apply(event)
         self.metrics.apply(event)
+        self.events.append(event)
+        for listener in self._callbacks:
+            self._call(listener, event)
         with self._lock:
-            self.events.append(event)
             if type(event) is RunEnd:
                 self.ended = True
             wakers = self._wakers
@@ -276,8 +296,6 @@ class Stream:
                 self._wakers = []
         for wake in wakers:
             wake()
-        for listener in self._callbacks:
-            self._call(listener, event)
 
     def _call(self, listener: _Listener, event: StreamEvent) -> None:
         if listener.types is not None and event_type(event) not in listener.types:
@@ -308,6 +326,12 @@ class Stream:
     def __del__(self) -> None:
         if getattr(self, "_loop", None) is not None and not self.ended:
             self.stop()
+
+    def _ipython_display_(self) -> None:
+        if displayer is not None:
+            displayer(self)
+        else:
+            print(repr(self))
 
     def __repr__(self) -> str:
         name = f"{self.source.provider}/{self.source.model}".strip("/")

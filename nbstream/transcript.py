@@ -64,7 +64,17 @@ class Text:
 class TextPart:
     """A stretch of answer, thinking or refusal. `time` and `until` are when it began and last grew."""
 
-    __slots__ = ("block", "choice", "content", "kind", "redacted", "signature", "step", "time", "until")
+    __slots__ = (
+        "block",
+        "choice",
+        "content",
+        "kind",
+        "redacted",
+        "signature",
+        "step",
+        "time",
+        "until",
+    )
 
     def __init__(self, kind: Literal["text", "thinking", "refusal"], event: Any) -> None:
         self.kind = kind
@@ -204,7 +214,9 @@ class Step:
         self.duration: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("name", "index", "agent", "time", "duration")}
+        return {
+            name: getattr(self, name) for name in ("name", "index", "agent", "time", "duration")
+        }
 
 
 class Transcript:
@@ -285,7 +297,9 @@ class Transcript:
             "retries": [r.reason for r in self.retries],
             "stall": self.stall.idle if self.stall else None,
             "usage": {name: getattr(usage, name) for name in USAGE_COUNTS} if usage else None,
-            "error": {"kind": self.error.kind, "message": self.error.message} if self.error else None,
+            "error": {"kind": self.error.kind, "message": self.error.message}
+            if self.error
+            else None,
             "finish_reason": self.finish_reason,
             "provider_reason": self.provider_reason,
             "incomplete": self.incomplete,

@@ -1,0 +1,217 @@
+"""The answer without a kernel or a script: the forms that are saved in the notebook and exported.
+
+The HTML is what an untrusted notebook's sanitiser leaves alone: plain inline styles, `<details>`, no
+script, no `<style>`, no inline SVG. Model text is rendered with raw HTML shown as text, and remote images
+become links, so that opening a notebook fetches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from .metrics import Metrics
+from .transcript import MediaPart, TextPart, ToolPart, Transcript
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+#: Data URLs of images above this many characters stay out of the saved notebook.
+MAX_IMAGE = 2_000_000
+
+_PANEL = "margin:8px 0;padding:4px 12px;border:1px solid #8884;border-radius:8px"
+_MUTED = "opacity:0.7;font-size:0.9em"
+
+
+def to_markdown(transcript: Transcript) -> str:
+    """The answer as markdown, with tool calls and an error as quotes."""
+    pieces: list[str] = []
+    for part in transcript.parts:
+        if isinstance(part, ToolPart):
+            pieces.append(f"\n\n> **{part.name}**(`{part.arguments_text}`) {part.status}\n\n")
+        elif isinstance(part, MediaPart):
+            source = part.url or f"data:{part.mime};base64,{part.data}"
+            pieces.append(
+                f"![{part.alt}]({source})" if len(source) < MAX_IMAGE else f"[{part.mime}]"
+            )
+        elif part.kind != "thinking" and part.choice == 0:
+            pieces.append(part.text)
+    if note := ending(transcript):
+        pieces.append(f"\n\n> {note}")
+    return "".join(pieces).strip("\n")
+
+
+def to_text(transcript: Transcript) -> str:
+    """The answer as plain text, with the reason where it was cut."""
+    note = ending(transcript)
+    return f"{transcript.text}\n\n[{note}]" if note else transcript.text
+
+
+def to_html(
+    transcript: Transcript,
+    metrics: Metrics,
+    *,
+    uid: str = "",
+    format: str = "markdown",
+    thinking: bool = True,
+    note: str = "",
+) -> str:
+    """The whole run as one self-contained piece of HTML; `uid` names the live model it stands for."""
+    marker = f' data-nbstream="{escape(uid)}"' if uid else ""
+    head = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
+    body = "".join(_parts(transcript, format, thinking))
+    return (
+        f'<div class="nbstream-static"{marker}>{head}{body}{_error(transcript)}{_sources(transcript)}'
+        f'<div style="{_MUTED}">{escape(summary(transcript, metrics))}</div></div>'
+    )
+
+
+def summary(transcript: Transcript, metrics: Metrics) -> str:
+    """One line: model, tokens, rate, waiting, time, and how it ended."""
+    sign = "" if metrics.token_source == "provider" else "~"
+    facts = [transcript.model] if transcript.model else []
+    if metrics.output_tokens:
+        facts.append(f"{sign}{metrics.output_tokens} tokens")
+    if metrics.tokens_per_second is not None:
+        facts.append(f"{sign}{metrics.tokens_per_second:.0f} tok/s")
+    if metrics.ttft is not None:
+        facts.append(f"first token {metrics.ttft:.2f} s")
+    if metrics.elapsed is not None:
+        facts.append(f"{metrics.elapsed:.1f} s")
+    if (note := ending(transcript)) and not transcript.error:
+        facts.append(note)
+    return " · ".join(facts)
+
+
+def ending(transcript: Transcript) -> str:
+    """Why the answer is not whole, in a few words; "" where it is."""
+    if transcript.error is not None:
+        return f"{transcript.error.message}"
+    if transcript.finish_reason is None:
+        return ""
+    if reason := _ENDINGS.get(transcript.finish_reason):
+        return reason
+    return "ended without a finish reason" if transcript.incomplete else ""
+
+
+_ENDINGS = {
+    "length": "truncated: the token limit was reached",
+    "stopped": "stopped",
+    "content_filter": "cut by the provider's content filter",
+    "refusal": "refused",
+    "pause": "paused by the provider",
+}
+
+
+def _parts(transcript: Transcript, format: str, thinking: bool) -> list[str]:
+    html: list[str] = []
+    answer: list[str] = []
+
+    def flush() -> None:
+        if answer:
+            html.append(_answer("".join(answer), format))
+            answer.clear()
+
+    for part in transcript.parts:
+        if isinstance(part, TextPart) and part.kind == "text":
+            if part.choice == 0:
+                answer.append(part.text)
+            continue
+        flush()
+        if isinstance(part, TextPart):
+            if thinking or part.kind != "thinking":
+                html.append(_aside(part))
+        elif isinstance(part, ToolPart):
+            html.append(_tool(part))
+        else:
+            html.append(_media(part))
+    flush()
+    return html
+
+
+def _answer(text: str, format: str) -> str:
+    if format == "markdown":
+        return _markdown().render(text)
+    return f'<pre style="white-space:pre-wrap">{escape(text)}</pre>'
+
+
+def _aside(part: TextPart) -> str:
+    if part.kind == "refusal":
+        return f'<div style="{_PANEL}">{escape(part.text)}</div>'
+    seconds = max(part.until - part.time, 0.0)
+    shown = escape(part.text) or "(not shown by the provider)"
+    return (
+        f'<details style="{_PANEL}"><summary style="{_MUTED}">Thought for {seconds:.0f} s</summary>'
+        f'<div style="white-space:pre-wrap;{_MUTED}">{shown}</div></details>'
+    )
+
+
+def _tool(part: ToolPart) -> str:
+    arguments = part.arguments_text
+    if part.arguments is not None:
+        arguments = json.dumps(part.arguments, ensure_ascii=False, indent=2, default=repr)
+    result = ""
+    if part.result is not None:
+        shown = part.result if isinstance(part.result, str) else _json(part.result)
+        result = f'<pre style="white-space:pre-wrap">{escape(shown)}</pre>'
+    return (
+        f'<details style="{_PANEL}"><summary><b>{escape(part.name)}</b> '
+        f'<span style="{_MUTED}">{part.status}</span></summary>'
+        f'<pre style="white-space:pre-wrap">{escape(arguments)}</pre>{result}</details>'
+    )
+
+
+def _media(part: MediaPart) -> str:
+    if part.mime.startswith("image/") and part.data and len(part.data) < MAX_IMAGE:
+        source = f"data:{escape(part.mime)};base64,{escape(part.data)}"
+        return f'<img style="max-width:100%" alt="{escape(part.alt)}" src="{source}">'
+    label = escape(part.alt or part.mime)
+    if part.url.startswith(("https://", "http://")):
+        return f'<p><a href="{escape(part.url)}" rel="noopener noreferrer">{label}</a></p>'
+    return f"<p>[{label}]</p>"
+
+
+def _error(transcript: Transcript) -> str:
+    error = transcript.error
+    if error is None:
+        return ""
+    hint = f"<div>{escape(error.hint)}</div>" if error.hint else ""
+    return f'<div style="{_PANEL};border-color:#d33"><b>{escape(error.message)}</b>{hint}</div>'
+
+
+def _sources(transcript: Transcript) -> str:
+    seen: dict[str, str] = {}
+    for citation in transcript.citations:
+        if citation.url.startswith(("https://", "http://")):
+            seen.setdefault(citation.url, citation.title or citation.url)
+    if not seen:
+        return ""
+    items = "".join(
+        f'<li><a href="{escape(url)}" rel="noopener noreferrer">{escape(title)}</a></li>'
+        for url, title in seen.items()
+    )
+    return f"<details><summary>Sources ({len(seen)})</summary><ol>{items}</ol></details>"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=repr)
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> MarkdownIt:
+    """CommonMark with GFM's tables and strikethrough; raw HTML is text, images are links."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+    def image(tokens: Any, index: int, options: Any, env: Any) -> str:
+        token = tokens[index]
+        source, label = str(token.attrs.get("src", "")), escape(token.content or "image")
+        if source.startswith("data:image/") and len(source) < MAX_IMAGE:
+            return f'<img style="max-width:100%" alt="{label}" src="{escape(source)}">'
+        return f'<a href="{escape(source)}" rel="noopener noreferrer">{label}</a>'
+
+    markdown.add_render_rule("image", lambda _self, *args: image(*args))
+    return markdown

@@ -1,0 +1,340 @@
+"""`%%stream` and `%stream`: the quick prompt. Registered by `%load_ext nbstream`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import os
+import re
+from typing import Any
+
+import traitlets as t
+from traitlets.config import Configurable
+
+from . import flags
+from ._version import __version__
+from .cell import ShownResponse, show
+from .config import setting
+from .errors import AuthenticationError, NbstreamError, UsageError
+from .fill import fill
+from .run import Stream
+
+NO_MODEL = (
+    "This is the demo model: offline, its answers are canned. For a real one run "
+    '`%config StreamMagics.model = "gpt-4o-mini"`, name it after %%stream, or set NBSTREAM_MODEL.'
+)
+
+
+class StreamMagics(Configurable):
+    """Defaults of `%%stream`; set with `c.StreamMagics.…` or `%config StreamMagics.…`."""
+
+    model = t.Unicode("", help="The model where the cell names none.").tag(config=True)
+    system = t.Unicode("", help="The system prompt where the cell gives none.").tag(config=True)
+    temperature = t.Float(None, allow_none=True, help="Sampling temperature.").tag(config=True)
+    max_tokens = t.Int(None, allow_none=True, help="The longest answer, in tokens.").tag(
+        config=True
+    )
+    timeout = t.Float(None, allow_none=True, help="Seconds for the whole run.").tag(config=True)
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(parent=shell)
+        self.shell = shell
+        self.errors: dict[int, str] = {}
+        self.running: set[Stream] = set()
+
+    # ── %%stream ──────────────────────────────────────────────────────────────
+
+    async def run_cell(self, line: str, body: str) -> ShownResponse | None:
+        """One `%%stream` cell: busy until the stream ends, without blocking the loop."""
+        __tracebackhide__ = True
+        started = self._start(line, body)
+        if started is None:
+            return None
+        stream, options = started
+        if options.bg:
+            return None
+        try:
+            while not stream.ended:
+                await stream.more(len(stream.events))
+        except asyncio.CancelledError:
+            stream.stop()
+            raise CellInterrupted("stopped; the text so far is kept") from None
+        return self._finish(stream, options)
+
+    def run_cell_now(self, line: str, body: str) -> ShownResponse | None:
+        """The same for code that cannot await, such as `%%time` above it or a plain terminal."""
+        started = self._start(line, body)
+        if started is None:
+            return None
+        stream, options = started
+        if options.bg:
+            return None
+        try:
+            while not stream.ended:
+                stream.wait_for(len(stream.events))
+        except KeyboardInterrupt:
+            stream.stop()
+            raise CellInterrupted("stopped; the text so far is kept") from None
+        return self._finish(stream, options)
+
+    def _start(self, line: str, body: str) -> tuple[Stream, argparse.Namespace] | None:
+        try:
+            options = flags.parse(line)
+            if options.help:
+                print(flags.help_text())
+                return None
+            return self._open(options, body)
+        except NbstreamError as error:
+            raise quiet(error) from None
+
+    def _open(
+        self, options: argparse.Namespace, body: str
+    ) -> tuple[Stream, argparse.Namespace] | None:
+        from .start import stream
+
+        prompt, notes = body.strip("\n"), []
+        if not options.no_interpolate:
+            prompt, notes = fill(prompt, self._names())
+        if not prompt.strip():
+            raise UsageError(
+                "The cell has no prompt.", hint="Write it in the lines below %%stream."
+            )
+        model = self._model(options)
+        if model is None:
+            notes.insert(0, NO_MODEL)
+        arguments: dict[str, Any] = {
+            "model": model or "demo",
+            "system": options.system or self.system or None,
+            "temperature": _first(options.temperature, self.temperature),
+            "max_tokens": _first(options.max_tokens, self.max_tokens),
+            "timeout": _first(options.timeout, self.timeout),
+            **options.options,
+        }
+        if options.dry_run:
+            given = {key: value for key, value in arguments.items() if value is not None}
+            print("\n".join([*(f"{key}: {value}" for key, value in given.items()), "", prompt]))
+            return None
+        run = stream(prompt, **arguments)
+        if options.bg and options.out:
+            self.shell.user_ns[options.out] = run
+        self.running.add(run)
+        run.on(lambda _: self.running.discard(run), "run_end")
+        if options.record:
+            run.on(lambda _: run.save(options.record), "run_end")
+        show(
+            run,
+            format=options.format,
+            thinking="hidden" if options.hide_thinking else "auto",
+            note="\n".join(notes),
+        )
+        return run, options
+
+    def _finish(self, stream: Stream, options: argparse.Namespace) -> ShownResponse:
+        if stream.error is not None:
+            raise quiet(stream.error) from None
+        response = ShownResponse(stream.response, self.shell.execution_count)
+        if options.out:
+            self.shell.user_ns[options.out] = response
+        if options.usage:
+            print(usage_line(stream))
+        return response
+
+    def _model(self, options: argparse.Namespace) -> Any:
+        name = options.model or self.model or setting("model")
+        if options.api_base is None:
+            if options.api_key_name is not None:
+                raise UsageError("--api-key-name goes with --api-base.")
+            return name
+        from .adapters.openai_chat import OpenAICompatible
+
+        return OpenAICompatible(
+            options.api_base, name or "default", api_key=_key_of(options.api_key_name)
+        )
+
+    def _names(self) -> dict[str, Any]:
+        return {**self.shell.user_ns, "Err": self.errors}
+
+    # ── %stream ───────────────────────────────────────────────────────────────
+
+    def line(self, line: str) -> Any:
+        """`%stream COMMAND`, or `%stream one-line prompt`."""
+        command, _, rest = line.strip().partition(" ")
+        try:
+            if command in COMMANDS:
+                return COMMANDS[command](self, rest.strip())
+        except NbstreamError as error:
+            raise quiet(error) from None
+        if not line.strip():
+            print(self._help(""))
+            return None
+        return self.run_cell_now("", line.strip())
+
+    def _list(self, provider: str) -> str:
+        from .adapters.registry import models
+
+        rows = [(name, about) for name, about in models() if name.startswith(provider)]
+        if not rows:
+            raise UsageError(f"No provider or alias begins with {provider!r}.")
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:<{width}}  {about}" for name, about in rows)
+
+    def _alias(self, rest: str) -> str:
+        from .adapters.registry import register_model
+
+        words = rest.split()
+        if len(words) != 2:
+            raise UsageError(
+                "An alias needs a name and a model.", hint="%stream alias fast gpt-4o-mini"
+            )
+        register_model(words[0], words[1])
+        return f"{words[0]} is {words[1]}"
+
+    def _dealias(self, name: str) -> str:
+        from .adapters.registry import unregister_model
+
+        unregister_model(name)
+        return f"{name} is gone"
+
+    def _config(self, rest: str) -> str:
+        if rest:
+            name, _, value = (word.strip() for word in rest.partition("="))
+            names = list(self.class_traits(config=True))
+            if name not in names:
+                near = difflib.get_close_matches(name, names, 1)
+                raise UsageError(
+                    f"There is no setting {name!r}.",
+                    hint=f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(names)}.",
+                )
+            setattr(self, name, flags._value(value))
+        return "\n".join(
+            f"{name} = {getattr(self, name)!r}" for name in sorted(self.class_traits(config=True))
+        )
+
+    def _stop(self, _: str) -> str:
+        running = list(self.running)
+        for stream in running:
+            stream.stop()
+        return f"stopped {len(running)} stream{'' if len(running) == 1 else 's'}"
+
+    def _help(self, _: str) -> str:
+        return f"{flags.help_text()}\n\n%stream one-line prompt\n%stream {' | '.join(COMMANDS)}"
+
+    def _version(self, _: str) -> str:
+        return f"nbstream {__version__}"
+
+
+def _printing(method: Any) -> Any:
+    return lambda magics, rest: print(method(magics, rest))
+
+
+COMMANDS: dict[str, Any] = {
+    "list": _printing(StreamMagics._list),
+    "alias": _printing(StreamMagics._alias),
+    "dealias": _printing(StreamMagics._dealias),
+    "config": _printing(StreamMagics._config),
+    "stop": _printing(StreamMagics._stop),
+    "help": _printing(StreamMagics._help),
+    "version": _printing(StreamMagics._version),
+}
+
+
+class CellInterrupted(KeyboardInterrupt):
+    """■ was pressed: the queue of cells is dropped, with one line and no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Interrupted: {self}"]
+
+
+def quiet(error: NbstreamError) -> NbstreamError:
+    """The same error, shown in a cell as what it says and no traceback."""
+
+    def render(_: Any = None) -> list[str]:
+        return [f"{type(error).__name__}: {error}"]
+
+    error._render_traceback_ = render  # type: ignore[attr-defined]
+    return error
+
+
+def usage_line(stream: Stream) -> str:
+    usage = stream.usage
+    if usage is None:
+        return f"usage: not given by the provider; about {stream.metrics.output_tokens} tokens out"
+    counts = {
+        "in": usage.input_tokens,
+        "cached": usage.cache_read_tokens,
+        "out": usage.output_tokens,
+        "thinking": usage.reasoning_tokens,
+    }
+    return "usage: " + ", ".join(f"{n} {name}" for name, n in counts.items() if n is not None)
+
+
+def register(shell: Any) -> None:
+    """What `%load_ext nbstream` does; doing it twice changes nothing."""
+    if getattr(shell, "_nbstream", None) is not None:
+        return
+    magics = shell._nbstream = StreamMagics(shell)
+    shell.configurables.append(magics)
+    shell.register_magic_function(magics.run_cell_now, "cell", "stream")
+    shell.register_magic_function(magics.line, "line", "stream")
+    shell.input_transformers_cleanup.append(_as_async_cell)
+
+    def keep_error(result: Any) -> None:
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None and result.execution_count:
+            magics.errors[result.execution_count] = "".join(
+                shell.InteractiveTB.stb2text(
+                    shell.InteractiveTB.structured_traceback(
+                        type(error), error, error.__traceback__
+                    )
+                )
+            )
+
+    shell.events.register("post_run_cell", keep_error)
+
+
+def unregister(shell: Any) -> None:
+    """What `%unload_ext nbstream` does."""
+    magics = getattr(shell, "_nbstream", None)
+    if magics is None:
+        return
+    shell._nbstream = None
+    shell.configurables.remove(magics)
+    shell.input_transformers_cleanup.remove(_as_async_cell)
+    shell.magics_manager.magics["cell"].pop("stream", None)
+    shell.magics_manager.magics["line"].pop("stream", None)
+
+
+_ONE_LINE = re.compile(r"%stream\s+(?P<prompt>\S.*?)\s*$")
+
+
+def _as_async_cell(lines: list[str]) -> list[str]:
+    """A `%%stream` cell awaits: the kernel stays able to hear Stop while the cell is busy."""
+    if not lines:
+        return lines
+    first = lines[0]
+    if re.match(r"%%stream(\s|$)", first):
+        line, body = first[len("%%stream") :].strip(), "".join(lines[1:])
+    elif (match := _ONE_LINE.match(first)) and not "".join(lines[1:]).strip():
+        line, body = "", match.group("prompt")
+        if body.split()[0] in COMMANDS:
+            return lines
+    else:
+        return lines
+    return [f"await get_ipython()._nbstream.run_cell({line!r}, {body!r})\n"]
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _key_of(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    key = os.environ.get(variable)
+    if not key:
+        raise AuthenticationError(
+            f"The environment variable {variable} is not set.",
+            hint=f"Set it before the kernel starts, or with %env {variable}=… in a cell.",
+        )
+    return key

@@ -1,0 +1,110 @@
+"""The ways to start a stream: ask a model, show what already streams, replay a recording."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+from . import cell, run
+from .adapters.base import ChatModel, ChatRequest, Prompt, Source, Timeouts
+from .adapters.registry import model as find_model
+from .config import setting
+from .errors import UsageError
+from .events import RunEnd, RunStart, StreamEvent
+from .recording import read_recording
+from .run import Stream
+
+run.displayer = cell.show
+
+
+def stream(
+    prompt: Prompt,
+    model: str | ChatModel | None = None,
+    *,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    top_p: float | None = None,
+    stop: str | list[str] | None = None,
+    timeout: float | Timeouts | None = None,
+    retries: int | None = None,
+    title: str = "",
+    **provider_options: Any,
+) -> Stream:
+    """Ask a model. The stream starts when it is displayed, awaited, iterated or asked for its result.
+
+    `prompt` is a text or a list of messages in the OpenAI form. `model` is a name ("gpt-4o-mini",
+    "anthropic/claude-…", an alias) or a `ChatModel`; without one, the configured model or `demo`.
+    `timeout` is in seconds for the whole run, or a `Timeouts`. `retries` counts new attempts before the
+    first token. Other keyword arguments go to the provider as they are.
+
+    Raises `UsageError` for an unknown model. What goes wrong later is raised by awaiting the stream.
+    """
+    if not prompt:
+        raise UsageError("The prompt is empty.", hint="Give a text or a list of messages.")
+    chat = find_model(setting("model", model) or "demo")
+    timeouts = as_timeouts(setting("timeout", timeout))
+    request = ChatRequest.of(
+        prompt,
+        system=setting("system", system),
+        temperature=setting("temperature", temperature),
+        max_tokens=setting("max_tokens", max_tokens),
+        top_p=setting("top_p", top_p),
+        stop=stop,
+        timeouts=timeouts,
+        **provider_options,
+    )
+    source = Source(
+        events=lambda: chat.events(request),
+        model=chat.name,
+        provider=chat.provider,
+        restartable=True,
+        secrets=chat.secrets(),
+    )
+    attempts = setting("retries", retries)
+    return Stream(
+        source, title=title, timeouts=timeouts, retries=2 if attempts is None else attempts
+    )
+
+
+def show(source: Any, title: str = "", **options: Any) -> Stream:
+    """A stream of anything that already streams: an async or sync iterator of strings, events or chunks.
+
+    Raises `UsageError` for an object it does not know; the message says what is accepted.
+    """
+    from .adapters.objects import adapt
+
+    timeouts = as_timeouts(options.pop("timeout", None) or Timeouts(first=None, between=None))
+    return Stream(adapt(source, **options), title=title, timeouts=timeouts, retries=0)
+
+
+def replay(path: str | Path, speed: float | None = 1.0) -> Stream:
+    """The stream of a recording: the same events, at `speed` times the recorded pace (None: at once)."""
+    if speed is not None and speed <= 0:
+        raise UsageError("speed must be greater than 0.", hint="Use None for at once.")
+    events = read_recording(path)
+    first = next(events, None)
+    head = first if isinstance(first, RunStart) else RunStart("")
+
+    async def play() -> AsyncGenerator[StreamEvent, None]:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        for event in read_recording(path):
+            if speed is not None and (wait := began + event.time / speed - clock()) > 0.001:
+                await asyncio.sleep(wait)
+            if not isinstance(event, RunStart):
+                yield event
+            if isinstance(event, RunEnd):
+                return
+
+    source = Source(events=play, model=head.model, provider=head.provider)
+    return Stream(source, title=head.title, timeouts=Timeouts(first=None, between=None), retries=0)
+
+
+def as_timeouts(timeout: float | Timeouts | None) -> Timeouts:
+    """Seconds for the whole run, or all four limits."""
+    if isinstance(timeout, Timeouts):
+        return timeout
+    return Timeouts(total=timeout) if timeout is not None else Timeouts()

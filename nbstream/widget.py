@@ -1,0 +1,248 @@
+"""The live view of a stream: widget models, their comm, and the timers that send frames.
+
+One `Runtime` carries the front end's bundle, once per kernel; a `StreamView` carries a few hundred bytes
+and finds the runtime in the page. This is the one room that imports anywidget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import ipywidgets
+import traitlets as t
+
+from .errors import UsageError
+from .events import RunEnd, StreamEvent
+from .run import Stream
+from .wire import Frame, FrameLog, frame_interval
+
+#: Seconds between two updates of the figures in the status line, and between two signs of life.
+METRICS_INTERVAL = 0.25
+BEAT_INTERVAL = 1.0
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def _bundled(name: str) -> str:
+    path = _STATIC / name
+    if not path.exists():
+        raise UsageError(
+            f"nbstream's front end is not built ({path.name} is missing).",
+            hint="In a clone of the repository run `make build`; an installed wheel carries it.",
+        )
+    return path.read_text("utf-8")
+
+
+class Runtime(anywidget.AnyWidget):
+    """The front end's code, sent to the page once."""
+
+    bundle = t.Unicode().tag(sync=True)
+    _shared: Runtime | None = None
+
+    def __init__(self) -> None:
+        self._esm = _bundled("nbstream.js")
+        self._css = _bundled("nbstream.css")
+        bundle = hashlib.sha256((self._esm + self._css).encode()).hexdigest()[:12]
+        super().__init__(bundle=bundle)
+
+    @classmethod
+    def shared(cls) -> Runtime:
+        runtime = cls._shared
+        if runtime is None or runtime.comm is None:
+            runtime = cls._shared = cls()
+        return runtime
+
+
+class StreamView(anywidget.AnyWidget):
+    """The live view of one stream. Display it; the stream starts if it has not.
+
+    `status`, `model` and, from the end on, `text`, `usage` and `metrics` can be observed. `value` is `text`.
+    """
+
+    uid = t.Unicode(read_only=True).tag(sync=True)
+    bundle = t.Unicode().tag(sync=True)
+    runtime = t.Unicode().tag(sync=True)
+    status = t.Unicode("pending").tag(sync=True)
+    model = t.Unicode().tag(sync=True)
+    interruptible = t.Bool(False).tag(sync=True)
+    options = t.Dict().tag(sync=True)
+    snapshot = t.Dict().tag(sync=True)
+    text = t.Unicode()
+    value = t.Unicode()
+    usage = t.Dict(allow_none=True)
+    metrics = t.Dict()
+
+    _layout: ipywidgets.Layout | None = None
+
+    def __init__(self, stream: Stream, **options: Any) -> None:
+        runtime = Runtime.shared()
+        self.stream = stream
+        self.frames = FrameLog()
+        self._clock = _FrameClock(self)
+        self._metrics_sent = 0.0
+        self._pulled = 0
+        self._lock = threading.Lock()
+        self._when_ended: list[Callable[[], None]] = []
+        self._esm = _bundled("stub.js")
+        if StreamView._layout is None or StreamView._layout.comm is None:
+            StreamView._layout = ipywidgets.Layout()
+        super().__init__(
+            layout=StreamView._layout,
+            bundle=runtime.bundle,
+            runtime=f"IPY_MODEL_{runtime.model_id}",
+            model=stream.source.model,
+            interruptible=_kernel_is_deaf(),
+            options={"title": stream.title, **options},
+        )
+        self.set_trait("uid", uuid.uuid4().hex[:12])
+        # ipykernel 7.4 answers a widget on the thread that last sent to it, which a blocked cell holds.
+        if hasattr(self.comm, "_reply_subshell_for"):
+            self.comm._reply_subshell_for = None
+        self.on_msg(self._heard)
+        stream.on(self._event)
+        self._pull()
+        if stream.ended:
+            self.flush()
+            self._finish()
+
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        """Call `callback()` once, when the last frame has been sent."""
+        self._when_ended.append(callback)
+        if self.status in ("done", "stopped", "error"):
+            self._call_when_ended()
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """The whole transcript rides only in a full state, as a reloaded page asks for it."""
+        state = super().get_state(key, drop_defaults)
+        if key is None:
+            state["snapshot"] = {**self.frames.snapshot(), "metrics": self._figures()}
+        return state
+
+    # ── kernel to view ────────────────────────────────────────────────────────
+
+    def _pull(self) -> None:
+        """Take over what the stream has and this view has not."""
+        with self._lock:
+            for event in self.stream.events[self._pulled :]:
+                self.frames.add(event)
+                self._pulled += 1
+
+    def _event(self, event: StreamEvent) -> None:
+        self._pull()
+        if type(event) is RunEnd:
+            self._clock.close()
+            self.flush()
+            self._finish()
+        else:
+            if self.status != "running":
+                self.status = self.stream.status
+            self._clock.schedule()
+
+    def flush(self) -> bool:
+        """Send the next frame now; False where there is nothing to send."""
+        frame = self.frames.take()
+        if frame is None:
+            return False
+        now = time.monotonic()
+        if frame["events"][-1]["type"] == "run_end" or now - self._metrics_sent >= METRICS_INTERVAL:
+            self._metrics_sent = now
+            frame["metrics"] = self._figures()
+        self._say(frame)
+        return True
+
+    def beat(self) -> None:
+        self._say({"kind": "beat", "n": self.frames.n})
+
+    def _finish(self) -> None:
+        stream = self.stream
+        with self.hold_trait_notifications():
+            self.text = self.value = stream.text
+            usage = stream.usage
+            self.usage = {n: getattr(usage, n) for n in usage.__struct_fields__} if usage else None
+            self.metrics = self._figures()
+        self.status = stream.status
+        self._call_when_ended()
+
+    def _call_when_ended(self) -> None:
+        callbacks, self._when_ended = self._when_ended, []
+        for callback in callbacks:
+            callback()
+
+    def _figures(self) -> dict[str, Any]:
+        figures = self.stream.metrics.to_dict()
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
+
+    def _say(self, message: Frame) -> None:
+        if self.comm is not None:
+            self.send(message)
+
+    # ── view to kernel ────────────────────────────────────────────────────────
+
+    def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
+        kind = message.get("kind") if isinstance(message, dict) else None
+        if kind == "hello":
+            have = message.get("have")
+            answer = self.frames.since(have if isinstance(have, int) else 0)
+            self._say({**answer, "metrics": self._figures()})
+        elif kind == "stop":
+            self.stream.stop()
+            self._say({"kind": "ack", "action": "stop"})
+
+
+class _FrameClock:
+    """Decides when a view's next frame goes; runs on the stream's own loop."""
+
+    streaming: ClassVar[weakref.WeakSet[_FrameClock]] = weakref.WeakSet()
+
+    def __init__(self, view: StreamView) -> None:
+        self._view = weakref.ref(view)
+        self._timer: asyncio.TimerHandle | None = None
+        self._sent = 0.0
+        self._waiting = False
+
+    def schedule(self) -> None:
+        """Something happened: send it as soon as this view may."""
+        if self._waiting:
+            return
+        self.streaming.add(self)
+        self._waiting = True
+        due = self._sent + frame_interval(len(self.streaming)) - time.monotonic()
+        self._arm(max(due, 0.0))
+
+    def close(self) -> None:
+        self.streaming.discard(self)
+        self._waiting = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        view = self._view()
+        if view is None:
+            return
+        self._waiting = False
+        if not view.flush():
+            view.beat()
+        self._sent = time.monotonic()
+        self._arm(BEAT_INTERVAL)
+
+
+def _kernel_is_deaf() -> bool:
+    """Whether a busy cell keeps this kernel from hearing its widgets (ipykernel before 7)."""
+    ipykernel = sys.modules.get("ipykernel")
+    version = getattr(ipykernel, "version_info", (7,))
+    return version[0] < 7

@@ -1,0 +1,156 @@
+"""Events to frames: what travels from the kernel to a view. Pure policy, no timer and no comm.
+
+A frame holds everything that happened since the frame before, with neighbouring deltas merged into one.
+Frames are numbered from 1 without gaps; a view that misses one (jupyter_server drops messages over its
+rate limit, ZMQ over its high-water mark, a reload loses all) says which it has and gets the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from .events import (
+    Delta,
+    RefusalDelta,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    to_builtins,
+)
+
+#: Frames per second for one view, and for all the views of a kernel together.
+VIEW_RATE = 30.0
+KERNEL_RATE = 120.0
+
+Frame = dict[str, Any]
+
+
+def frame_interval(views: int) -> float:
+    """Seconds between two frames of one view when `views` are streaming."""
+    return max(1 / VIEW_RATE, views / KERNEL_RATE)
+
+
+class FrameLog:
+    """Takes events as they come, gives numbered frames, and can say everything again.
+
+    Every call costs O(new text). Safe to call from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._pending: list[StreamEvent | _Merge] = []
+        self._frames: list[list[StreamEvent]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def n(self) -> int:
+        """The number of the latest frame; 0 before the first."""
+        return len(self._frames)
+
+    def add(self, event: StreamEvent) -> None:
+        with self._lock:
+            _merge_into(self._pending, event)
+
+    def take(self) -> Frame | None:
+        """The next frame, or None where nothing happened since the last."""
+        with self._lock:
+            if not self._pending:
+                return None
+            events = _settle(self._pending)
+            self._pending = []
+            self._frames.append(events)
+            return {"kind": "frame", "n": self.n, "events": _plain(events)}
+
+    def since(self, have: int) -> Frame:
+        """What a view that has frame `have` is missing, as one message; a `beat` where nothing is."""
+        with self._lock:
+            have = have if 0 <= have <= self.n else 0
+            if have == self.n and have > 0:
+                return {"kind": "beat", "n": self.n}
+            return {"kind": "frames", "after": have, "n": self.n, "events": self._after(have)}
+
+    def snapshot(self) -> Frame:
+        """Everything up to the latest frame."""
+        with self._lock:
+            return {"n": self.n, "events": self._after(0)}
+
+    def _after(self, have: int) -> list[dict[str, Any]]:
+        merged: list[StreamEvent | _Merge] = []
+        for event in chain.from_iterable(self._frames[have:]):
+            _merge_into(merged, event)
+        return _plain(_settle(merged))
+
+
+class _Merge:
+    """Neighbouring deltas on their way to becoming one."""
+
+    __slots__ = ("count", "first", "key", "pieces", "until")
+
+    def __init__(self, first: Delta, key: tuple[Any, ...], text: str) -> None:
+        self.first = first
+        self.key = key
+        self.pieces = [text]
+        self.count = first.count
+        self.until = first.until
+
+    def settle(self) -> StreamEvent:
+        if len(self.pieces) == 1:
+            return self.first  # type: ignore[return-value]
+        text = "".join(self.pieces)
+        name = "arguments" if isinstance(self.first, ToolCallDelta) else "text"
+        return msgspec.structs.replace(
+            self.first, **{name: text, "count": self.count, "until": self.until}
+        )
+
+
+def _merge_key(event: StreamEvent) -> tuple[Any, ...] | None:
+    """What two neighbours must share to be merged; None for an event that stands alone."""
+    if isinstance(event, TextDelta):
+        if event.logprobs is None:
+            return (TextDelta, event.block, event.choice, event.step, event.run)
+    elif isinstance(event, ThinkingDelta):
+        if not event.signature and not event.redacted:
+            return (ThinkingDelta, event.block, event.choice, event.step, event.run)
+    elif isinstance(event, RefusalDelta):
+        return (RefusalDelta, event.block, event.choice, event.step, event.run)
+    elif isinstance(event, ToolCallDelta):
+        return (ToolCallDelta, event.call_id, event.step, event.run)
+    return None
+
+
+def _merge_into(log: list[StreamEvent | _Merge], event: StreamEvent) -> None:
+    key = _merge_key(event)
+    if key is None:
+        log.append(event)
+        return
+    text: str = event.arguments if isinstance(event, ToolCallDelta) else event.text  # type: ignore[union-attr]
+    last = log[-1] if log else None
+    if isinstance(last, _Merge) and last.key == key:
+        last.pieces.append(text)
+        last.count += event.count  # type: ignore[union-attr]
+        last.until = event.until or event.time  # type: ignore[union-attr]
+    else:
+        log.append(_Merge(event, key, text))  # type: ignore[arg-type]
+
+
+def _settle(log: list[StreamEvent | _Merge]) -> list[StreamEvent]:
+    return [item.settle() if isinstance(item, _Merge) else item for item in log]
+
+
+def _plain(events: list[StreamEvent]) -> list[dict[str, Any]]:
+    return [_sendable(to_builtins(event)) for event in events]
+
+
+def _sendable(value: Any) -> Any:
+    """Half a surrogate pair cannot be encoded as UTF-8 and would cost the whole message."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_sendable(item) for item in value]
+    return value
