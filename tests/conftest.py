@@ -10,6 +10,7 @@ import trustme
 
 from tests.offline import sitecustomize
 from tests.servers import Handler, Server
+from tests.third_party.servers import ServerProcess, start_aimock, start_litellm_proxy
 
 # The processes the tests start (kernels, JupyterLab, a proxy) are cut off as well.
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -34,3 +35,32 @@ def self_signed() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     return context
+
+
+_STARTERS = {"aimock": start_aimock, "litellm_proxy": start_litellm_proxy}
+_processes: dict[str, ServerProcess] = {}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Starts the slow servers while other tests run."""
+    if not session.config.option.collectonly:
+        wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+        for name in wanted & _STARTERS.keys():
+            _processes[name] = _STARTERS[name]()
+
+
+def pytest_sessionfinish() -> None:
+    for process in _processes.values():
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def aimock() -> str:
+    """The URL of an aimock server that answers what third_party/aimock.json says."""
+    return _processes["aimock"].wait()
+
+
+@pytest.fixture(scope="session")
+def litellm_proxy() -> str:
+    """The URL of a litellm proxy with mock answers."""
+    return _processes["litellm_proxy"].wait()
