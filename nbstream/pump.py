@@ -125,7 +125,9 @@ class Pump:
         if isinstance(event, CONTENT_EVENTS):
             self._active = time.monotonic()
             self._got_content = True
-            self._stalled = False
+            if self._stalled:
+                self._stalled = False
+                self._watch()
         if type(event) is RunEnd:
             self._end(event)
         else:
@@ -145,6 +147,8 @@ class Pump:
 
     def _watch(self) -> None:
         """Look again at the next moment at which something could be due."""
+        if self._timer:
+            self._timer.cancel()
         limits = self._timeouts
         between = limits.between if self._got_content else limits.first
         due = [self._active + between] if between is not None else []

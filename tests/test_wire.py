@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbstream.events import (
+    RunEnd,
+    RunStart,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+    decode,
+    stamp,
+)
+from nbstream.response import fold
+from nbstream.wire import FrameLog, frame_interval
+
+deltas = st.one_of(
+    st.builds(TextDelta, st.integers(0, 2), st.text(), st.integers(0, 1)),
+    st.builds(ThinkingDelta, st.integers(0, 2), st.text(), st.sampled_from(["", "sig"])),
+    st.builds(ToolCallDelta, st.sampled_from(["a", "b"]), st.text()),
+    st.builds(Usage, st.integers(0, 9), st.integers(0, 9)),
+)
+
+
+def run_of(events: list[StreamEvent]) -> list[StreamEvent]:
+    whole = [RunStart("r"), ToolCallStart("a", 7, "f"), ToolCallStart("b", 8, "g"), *events]
+    return [stamp(event, seq, seq / 10) for seq, event in enumerate([*whole, RunEnd("stop")])]
+
+
+def received(messages: list[dict]) -> list[StreamEvent]:
+    return [decode(json.dumps(event)) for message in messages for event in message["events"]]
+
+
+def same(a: list[StreamEvent], b: list[StreamEvent]) -> bool:
+    left, right = fold(a), fold(b)
+    return (
+        left.transcript.to_dict() == right.transcript.to_dict()
+        and left.metrics.to_dict() == right.metrics.to_dict()
+    )
+
+
+@given(st.lists(deltas, max_size=40), st.data())
+def test_frames_fold_to_the_same_transcript_wherever_they_are_cut(events, data):
+    events = run_of(events)
+    log, frames = FrameLog(), []
+    for event in events:
+        log.add(event)
+        if data.draw(st.booleans()) and (frame := log.take()):
+            frames.append(frame)
+    if frame := log.take():
+        frames.append(frame)
+    assert [frame["n"] for frame in frames] == list(range(1, len(frames) + 1))
+    assert same(received(frames), events)
+
+    have = data.draw(st.integers(0, log.n))
+    rest = log.since(have)
+    assert rest["n"] == log.n
+    assert same(received(frames[:have]) + received([rest] if "events" in rest else []), events)
+    assert same(received([log.snapshot()]), events)
+
+
+def test_a_frame_holds_the_new_text_once():
+    log = FrameLog()
+    for _ in range(100):
+        log.add(TextDelta(0, "word "))
+    frame = log.take()
+    assert frame is not None
+    assert [event["text"] for event in frame["events"]] == ["word " * 100]
+    assert frame["events"][0]["count"] == 100
+    assert log.take() is None
+    log.add(TextDelta(0, "more"))
+    assert [event["text"] for event in log.take()["events"]] == ["more"]  # type: ignore[index]
+
+
+def test_who_has_everything_hears_a_beat_and_who_has_nonsense_hears_all():
+    log = FrameLog()
+    log.add(TextDelta(0, "a"))
+    log.take()
+    assert log.since(1) == {"kind": "beat", "n": 1}
+    for have in (0, -1, 99):
+        assert log.since(have)["after"] == 0
+
+
+def test_half_a_surrogate_pair_does_not_cost_the_message():
+    log = FrameLog()
+    log.add(TextDelta(0, "ok \ud83d"))
+    frame = log.take()
+    assert frame is not None
+    json.dumps(frame, ensure_ascii=False).encode()
+    assert frame["events"][0]["text"].startswith("ok ")
+
+
+def test_many_views_share_the_kernels_budget():
+    assert frame_interval(1) == frame_interval(4) == 1 / 30
+    assert 16 / frame_interval(16) <= 120.0001
