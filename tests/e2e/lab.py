@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 REPO = Path(__file__).parents[2]
 SCREENSHOTS = REPO / "test-results"
 IPYKERNEL6 = Path(sys.prefix) / "ipykernel6"
+KEY_NAME, KEY = "NBSTREAM_TEST_KEY", "sk-e2e-3f9a61c07d52"
 KERNELS = {"ipykernel7": "python3", "ipykernel6": "ipykernel6"}
 
 expect.set_options(timeout=30_000)
@@ -38,7 +39,7 @@ class LabServer:
 
     @classmethod
     @contextmanager
-    def running(cls, home: Path, env: dict[str, str] | None = None) -> Iterator[LabServer]:
+    def running(cls, home: Path) -> Iterator[LabServer]:
         root, runtime, log = home / "notebooks", home / "runtime", home / "server.log"
         root.mkdir()
         _write_kernelspec6(home / "data/kernels/ipykernel6")
@@ -66,7 +67,7 @@ class LabServer:
                     "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
                     "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
                     "IPYTHONDIR": str(home / "ipython"),
-                    **(env or {}),
+                    KEY_NAME: KEY,
                 },
             )
         server = None

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 import nbstream as nb
+from nbstream.events import ToolCallDelta
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ async def test_text_thinking_and_usage(model):
     assert response.thinking == "A greeting is asked for."
     assert response.finish_reason == "stop"
     assert response.usage is not None
-    assert (response.usage.input, response.usage.output) == (2, 9)
+    assert (response.usage.input_tokens, response.usage.output_tokens) == (2, 9)
 
 
 async def test_characters_cut_into_surrogates_are_whole_again(model):
@@ -41,7 +42,7 @@ async def test_tool_call_is_streamed_and_parsed(model):
     assert response.text == "Let me look."
     (call,) = response.tool_calls
     assert (call.name, call.arguments) == ("get_weather", {"city": "Köln", "days": 2})
-    fragments = [e.arguments for e in response.events if e.__class__.__name__ == "ToolCallDelta"]
+    fragments = [e.arguments for e in response.events if isinstance(e, ToolCallDelta)]
     assert len(fragments) > 2
     assert json.loads("".join(fragments)) == call.arguments
     assert response.finish_reason == "tool_calls"

@@ -18,7 +18,7 @@ async def test_text_and_usage(litellm_proxy):
     assert response.text == "Streamed by a proxy: **bold**, 日本語 and 👋."
     assert (response.status, response.finish_reason) == ("done", "stop")
     assert response.usage is not None
-    assert response.usage.output
+    assert response.usage.output_tokens
 
 
 @pytest.mark.parametrize(

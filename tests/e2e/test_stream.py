@@ -1,0 +1,267 @@
+"""`%%stream` in JupyterLab, against a model server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.e2e.lab import KEY, KEY_NAME, Notebook, eventually
+from tests.servers import Server, chat
+
+LOAD = "%load_ext nbstream"
+WORDS = [f"word{n} " for n in range(3000)]
+
+
+def cell(server: Server, flags: str = "", prompt: str = "Go on.") -> str:
+    base = f"--api-base {server.url}/v1 --api-key-name {KEY_NAME}"
+    return f"%%stream test-model {base} {flags}\n{prompt}"
+
+
+def root(notebook: Notebook, n: int) -> Locator:
+    return notebook.output(n).locator(".nbstream")
+
+
+def answer(notebook: Notebook, n: int) -> Locator:
+    return root(notebook, n).locator("[data-part=answer]")
+
+
+async def grows(answer: Locator, times: int = 5) -> None:
+    """The text gets longer, `times` times."""
+    length = 0
+    for _ in range(times):
+        longer = f"el => el.textContent.length > {length}"
+        handle = await answer.element_handle()
+        await answer.page.wait_for_function(longer, arg=handle, timeout=30_000)
+        length = len(await answer.text_content() or "")
+
+
+async def start(open_notebook, server: Server, kernel: str = "python3", *more: str) -> Notebook:
+    """A notebook whose cell 1 streams, with `more` cells queued behind it."""
+    notebook = await open_notebook([LOAD, cell(server, "--out answer"), *more], kernel)
+    await notebook.execute(0)
+    for n in range(1, 2 + len(more)):
+        await notebook.run(n)
+    await expect(root(notebook, 1)).to_have_attribute("data-status", "running")
+    await grows(answer(notebook, 1))
+    assert await notebook.prompt(1) == "*"
+    return notebook
+
+
+async def ends(notebook: Notebook, server: Server, clicked_at: float) -> str:
+    """Waits for the end of the cell and of the request, prints when; the text that was kept."""
+    (request,) = server.requests
+    await notebook.wait_done(1)
+    done_at = time.monotonic()
+    closed_at = await eventually(lambda: request.closed_at)
+    print(
+        f"\nfrom click to the closed connection {closed_at - clicked_at:.3f} s, "
+        f"to the end of the cell {done_at - clicked_at:.3f} s"
+    )
+    assert done_at - clicked_at < 5
+    await expect(root(notebook, 1)).to_have_attribute("data-status", "stopped")
+    kept = (await answer(notebook, 1).text_content() or "").strip()
+    assert kept
+    assert "".join(WORDS).startswith(kept)
+    return kept
+
+
+async def test_stop_button_ends_the_cell_and_the_queue_goes_on(open_notebook, serve, kernel):
+    server = serve(chat(WORDS, delay=0.02))
+    notebook = await start(open_notebook, server, kernel, "print(answer.status, answer.text)")
+    clicked_at = time.monotonic()
+    await root(notebook, 1).locator("button[data-action=stop]").click()
+    kept = await ends(notebook, server, clicked_at)
+    await notebook.wait_done(2)
+    assert (await notebook.output(2).inner_text()).strip() == f"stopped {kept}"
+
+
+async def test_interrupt_ends_the_cell_and_drops_the_queue(open_notebook, serve, kernel):
+    server = serve(chat(WORDS, delay=0.02))
+    notebook = await start(open_notebook, server, kernel, "print('next')")
+    clicked_at = time.monotonic()
+    await notebook.interrupt()
+    await ends(notebook, server, clicked_at)
+    await asyncio.sleep(0.5)
+    assert await notebook.prompt(2) == ""
+    error = notebook.output(1).locator("[data-mime-type='application/vnd.jupyter.stderr']")
+    lines = (await error.inner_text()).strip().splitlines()
+    assert len(lines) == 1
+    assert "Interrupted" in lines[0]
+
+
+async def test_eight_long_streams_at_once_arrive_whole(open_notebook, serve, lab):
+    def text(n: int) -> str:
+        words = (f"{n}{i:06d}" + ("\n\n" if i % 50 == 49 else " ") for i in range(100_000 // 8))
+        return "".join(words)[:100_000]
+
+    def chunks(request):
+        whole = text(int(request.json["messages"][-1]["content"]))
+        return (whole[i : i + 4] for i in range(0, len(whole), 4))
+
+    server = serve(chat(chunks))
+    source = f"""
+import nbstream as nb
+model = nb.OpenAICompatible("{server.url}/v1", "test-model")
+streams = [nb.stream(str(n), model=model) for n in range(8)]
+for stream in streams:
+    display(stream)
+for stream in streams:
+    await stream
+print([len(stream.text) for stream in streams])
+"""
+    notebook = await open_notebook([source])
+    await notebook.run(0)
+    await notebook.wait_done(0, timeout=180)
+    for n in range(8):
+        await expect(root(notebook, 0).nth(n)).to_have_attribute("data-status", "done")
+        shown = await answer(notebook, 0).nth(n).text_content() or ""
+        words = text(n).split()
+        # Paragraphs follow each other without white space in textContent.
+        assert "".join(shown.split()) == "".join(words)
+    assert "rate exceeded" not in lab.log.read_text()
+    assert "rate exceeded" not in await notebook.output(0).inner_text()
+
+
+async def test_what_is_saved_needs_no_kernel_and_a_reload_brings_the_live_view_back(
+    open_notebook, serve, lab
+):
+    server = serve(chat(["A **bold** ", "answer."]))
+    notebook = await open_notebook([LOAD, cell(server)])
+    await notebook.execute(0)
+    await notebook.execute(1)
+    live = root(notebook, 1).locator("button[data-action=copy]")
+    await expect(root(notebook, 1)).to_have_attribute("data-status", "done")
+    await expect(live).to_be_attached()
+
+    saved = await notebook.save()
+    (output,) = saved.cells[1].outputs
+    assert set(output.data) == {"text/html", "text/markdown", "text/plain"}
+    assert output.data["text/plain"] == "A **bold** answer."
+    assert "<strong>bold</strong>" in output.data["text/html"]
+
+    await notebook.reload()
+    await expect(live).to_be_attached()
+    await expect(answer(notebook, 1)).to_have_text("A bold answer.")
+
+    lab.shut_down_kernels()
+    await notebook.page.reload()
+    await expect(notebook.output(1)).to_contain_text("A bold answer.")
+
+
+async def test_the_key_is_nowhere_but_in_the_request(open_notebook, serve, lab):
+    async def refuse(request):
+        said = request.headers["authorization"]
+        await request.respond(401, {"error": {"message": f"Incorrect API key: {said}"}})
+
+    good, bad = serve(chat(["fine"])), serve(refuse)
+    state = "import ipywidgets, json; state = json.dumps(ipywidgets.Widget.get_manager_state())"
+    record = "run.jsonl"
+    cells = [LOAD, cell(good, f"--record {record}"), cell(bad), f"{state}\n{len(KEY)}, len(state)"]
+    check = f"import os\nos.environ['{KEY_NAME}'] in state, os.environ['{KEY_NAME}'] in open('{record}').read()"
+    notebook = await open_notebook([*cells, check])
+    wire: list[str] = []
+    notebook.page.on("websocket", lambda socket: _record(socket, wire))
+    await notebook.reload()
+    for n in range(len(cells) + 1):
+        await notebook.execute(n)
+    assert (await notebook.output(4).inner_text()).strip() == "(False, False)"
+    await expect(notebook.output(2)).to_contain_text("AuthenticationError")
+    await notebook.save()
+
+    assert good.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert any("fine" in frame for frame in wire)
+    assert KEY not in "".join(wire)
+    assert KEY not in notebook.path.read_text()
+    assert KEY not in await notebook.page.content()
+    assert KEY not in lab.log.read_text()
+
+
+def _record(socket, wire: list[str]) -> None:
+    def add(payload: str | bytes) -> None:
+        wire.append(payload if isinstance(payload, str) else payload.decode("utf-8", "replace"))
+
+    socket.on("framereceived", add)
+    socket.on("framesent", add)
+
+
+async def test_keyboard_reaches_stop(open_notebook, serve):
+    server = serve(chat(WORDS, delay=0.02))
+    notebook = await start(open_notebook, server)
+    stop = root(notebook, 1).locator("button[data-action=stop]")
+    await notebook.cell(1).locator(".jp-InputPrompt").click()
+    for _ in range(30):
+        if await stop.evaluate("el => el === document.activeElement"):
+            break
+        await notebook.page.keyboard.press("Tab")
+    await expect(stop).to_be_focused()
+    clicked_at = time.monotonic()
+    await notebook.page.keyboard.press("Enter")
+    await ends(notebook, server, clicked_at)
+
+
+async def test_it_follows_the_text_until_the_user_scrolls_up(open_notebook, serve):
+    server = serve(chat([f"Paragraph {n}.\n\n" for n in range(3000)], delay=0.01))
+    notebook = await open_notebook([LOAD, cell(server)])
+    await notebook.execute(0)
+    await notebook.run(1)
+    scroller = notebook.page.locator(".jp-WindowedPanel-outer").first
+
+    async def top() -> float:
+        return await scroller.evaluate("el => el.scrollTop")
+
+    async def end_is_visible() -> bool:
+        return await answer(notebook, 1).evaluate(
+            "el => el.lastElementChild.getBoundingClientRect().top < innerHeight"
+        )
+
+    await expect(answer(notebook, 1)).to_contain_text("Paragraph 60.")
+    assert await top() > 0
+    assert await end_is_visible()
+    await scroller.hover()
+    await notebook.page.mouse.wheel(0, -400)
+    await asyncio.sleep(0.5)
+    left_at = await top()
+    await grows(answer(notebook, 1), times=20)
+    assert await top() == left_at
+    await root(notebook, 1).locator("button[data-action=stop]").click()
+    await notebook.wait_done(1)
+
+
+RICH = """Here is **quicksort** in three lines:
+
+1. pick a pivot,
+2. partition,
+3. recurse.
+
+```python
+def quicksort(xs):
+    if not xs: return []
+    p, *rest = xs
+    return quicksort([x for x in rest if x < p]) + [p] + quicksort([x for x in rest if x >= p])
+```
+
+| case | time |
+| --- | --- |
+| average | O(n log n) |
+| worst | O(n²) |
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_screenshots(open_notebook, serve, theme):
+    server = serve(chat([RICH[i : i + 4] for i in range(0, len(RICH), 4)], delay=0.02))
+    notebook = await open_notebook([LOAD, cell(server, prompt="Explain quicksort.")])
+    await notebook.theme(theme)
+    await notebook.execute(0)
+    await notebook.run(1)
+    await expect(answer(notebook, 1)).to_contain_text("partition")
+    await notebook.screenshot(f"streaming-{theme}")
+    await notebook.wait_done(1)
+    await expect(root(notebook, 1)).to_have_attribute("data-status", "done")
+    await notebook.screenshot(f"done-{theme}")
+    await expect(answer(notebook, 1).locator("table")).to_be_visible()
+    background = await answer(notebook, 1).evaluate("el => getComputedStyle(el).color")
+    assert background
