@@ -69,7 +69,7 @@ $(IPYKERNEL6): $(VENV)/.dev
 	@touch $@
 
 $(NODE_MODULES): js/package-lock.json
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || { echo "nbstream's front end needs Node.js 20 or newer with npm: https://nodejs.org" >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || { echo "nbstream's front end needs Node.js 20 or newer with npm: https://nodejs.org" >&2; exit 1; }
 	cd js && npm ci
 	@touch $@
 
