@@ -108,7 +108,11 @@ export class Connection {
   }
 
   #frames({ after, n, events, metrics }: Extract<FromKernel, { kind: "frames" }>): void {
-    if (n <= this.#have) return;
+    if (n < this.#have) return;
+    if (n === this.#have) {
+      this.#upToDate();
+      return;
+    }
     if (after === this.#have) this.store.apply(events, metrics);
     else if (after === 0) this.store.restart(events, metrics);
     else {

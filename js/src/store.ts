@@ -105,6 +105,11 @@ export class Store {
     return this.#state.finish_reason !== null;
   }
 
+  /** Seconds since the run began, as far as one can tell here. */
+  get now(): number {
+    return this.#state.time + (performance.now() - this.arrived) / 1000;
+  }
+
   get usage(): Usage | null {
     return addUsage(this.#state.usage_before, this.#state.usage_now);
   }

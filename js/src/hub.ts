@@ -1,0 +1,27 @@
+import type { FromKernel, Model } from "./model";
+
+/** A widget of a stream as its stub hands it over. */
+export interface Guest {
+  model: Model;
+  signal: AbortSignal;
+  /** Takes a message: into `early` until the runtime has adopted the guest. */
+  receive(message: FromKernel): void;
+  /** Shows a view: into `views` until then. */
+  show(el: HTMLElement, signal: AbortSignal): void;
+  early: FromKernel[];
+  views: [HTMLElement, AbortSignal][];
+}
+
+/** Where stubs and the runtime of one bundle meet, whichever comes first. */
+export interface Hub {
+  waiting: Guest[];
+  adopt?: (guest: Guest) => void;
+}
+
+/** Modules are evaluated once per widget, so what they share hangs on the page. */
+export function hub(bundle: string): Hub {
+  const page = globalThis as unknown as Record<string, Hub | undefined>;
+  const key = `nbstream:${bundle}`;
+  page[key] ??= { waiting: [] };
+  return page[key];
+}

@@ -1,0 +1,32 @@
+import type { Connection } from "../connection";
+import { h, setText } from "./dom";
+import { plural } from "./format";
+
+/** What a screen reader hears: that an answer begins, that it ended, and errors; never the text as it grows. */
+export class Announcer {
+  readonly node = h("div", { class: "nbs-hidden", role: "status", "aria-live": "polite" });
+  #said: string;
+
+  constructor(private readonly connection: Connection) {
+    this.#said = connection.store.ended ? "ended" : "";
+  }
+
+  write(): void {
+    const { store } = this.connection;
+    const { state } = store;
+    const phase = store.ended ? "ended" : state.status === "running" ? "running" : "";
+    if (phase === this.#said || phase === "") return;
+    this.#said = phase;
+    setText(this.node, phase === "running" ? "The answer is being written." : this.#ending());
+  }
+
+  #ending(): string {
+    const { state, metrics } = this.connection.store;
+    if (state.error) return `Error: ${state.error.message} ${state.error.hint}`.trim();
+    if (state.status === "stopped") return "Stopped. The text so far is kept.";
+    const tokens = metrics?.output_tokens ? `, ${plural(metrics.output_tokens, "token")}` : "";
+    return state.finish_reason === "length"
+      ? `The answer was cut at the token limit${tokens}.`
+      : `The answer is complete${tokens}.`;
+  }
+}

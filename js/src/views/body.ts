@@ -1,0 +1,180 @@
+import type { Options } from "../model";
+import type { Part, Step } from "../parts";
+import type { Store } from "../store";
+import { AnswerBlock } from "./answer";
+import type { Block, Host } from "./block";
+import { h, placeAfter, setText } from "./dom";
+import { seconds } from "./format";
+import { MediaBlock } from "./media";
+import { RefusalBlock } from "./refusal";
+import { ThinkingBlock } from "./thinking";
+import { ToolBlock } from "./tool";
+
+/** Where blocks stand: the view itself, or a step of a workflow. */
+class Section {
+  last: Block | null = null;
+  lastNode: Node | null = null;
+  constructor(
+    readonly node: HTMLElement,
+    readonly body: HTMLElement,
+    readonly name = "",
+  ) {}
+}
+
+/** The parts of a run in order: each becomes a block, or grows the block before it. */
+export class Body {
+  readonly node = h("div", { class: "nbs-body" });
+  #root = new Section(this.node, this.node);
+  #sections = new Map<string, Section>();
+  #blocks = new Map<string, Block>();
+  #of = new Map<Part, Block>();
+  #grown = new Set<Part>();
+  #dirty = new Set<Block>();
+  #finished = new Set<Block>();
+  #anew = false;
+  #raw = false;
+
+  constructor(
+    private readonly store: Store,
+    private readonly options: Options,
+    private readonly host: Host,
+  ) {}
+
+  /** Whether there is anything to read yet. */
+  get empty(): boolean {
+    return this.#blocks.size === 0;
+  }
+
+  /** The answer segment that grows, for the caret. */
+  get growing(): AnswerBlock | null {
+    const part = this.store.state.parts.at(-1);
+    const block = part && this.#of.get(part);
+    return block instanceof AnswerBlock ? block : null;
+  }
+
+  set raw(raw: boolean) {
+    this.#raw = raw;
+    for (const block of this.#blocks.values()) if (block instanceof AnswerBlock) block.showRaw(raw);
+  }
+
+  grew(part: Part): void {
+    this.#grown.add(part);
+  }
+
+  /** The list of parts was made anew: draw what changed at the next `write`. */
+  invalidate(): void {
+    this.#anew = true;
+  }
+
+  write(): void {
+    if (this.#anew) this.#reconcile();
+    else for (const part of this.#grown) this.#grow(part, this.#blocks);
+    this.#grown.clear();
+    for (const block of this.#dirty) block.write();
+    for (const block of this.#finished) block.settle();
+    this.#finished.clear();
+    if (this.store.ended) for (const block of this.#blocks.values()) block.settle();
+  }
+
+  measure(): void {
+    for (const block of this.#dirty) block.measure?.();
+    this.#dirty.clear();
+  }
+
+  #grow(part: Part, known: Map<string, Block>): void {
+    const block = this.#of.get(part) ?? this.#place(part, known);
+    if (block === null) return;
+    block.grew(part);
+    this.#dirty.add(block);
+  }
+
+  #place(part: Part, known: Map<string, Block>): Block | null {
+    if (part.kind === "thinking" && this.options.thinking === "hidden") return null;
+    const section = this.#sectionOf(part);
+    let block = section.last;
+    if (block === null || !block.takes(part)) {
+      const alternative = block instanceof AnswerBlock && part.kind === "text";
+      if (block && !alternative) this.#finished.add(block);
+      let key = part.key;
+      while (this.#blocks.has(key)) key += " again";
+      block = known.get(key) ?? this.#create(part);
+      this.#blocks.set(key, block);
+      placeAfter(section.body, section.lastNode, block.node);
+      section.last = block;
+      section.lastNode = block.node;
+    }
+    this.#of.set(part, block);
+    return block;
+  }
+
+  #create(part: Part): Block {
+    switch (part.kind) {
+      case "text": {
+        const block = new AnswerBlock(this.options.format, part);
+        if (this.#raw) block.showRaw(true);
+        return block;
+      }
+      case "thinking":
+        return new ThinkingBlock();
+      case "refusal":
+        return new RefusalBlock();
+      case "tool":
+        return new ToolBlock(this.host);
+      case "media":
+        return new MediaBlock();
+    }
+  }
+
+  /** Blocks and sections that are still true keep their nodes and their place. */
+  #reconcile(): void {
+    this.#anew = false;
+    const [blocks, sections] = [this.#blocks, this.#sections];
+    this.#blocks = new Map();
+    this.#sections = new Map();
+    this.#of.clear();
+    this.#dirty.clear();
+    this.#root.last = this.#root.lastNode = null;
+    for (const block of blocks.values()) block.rebind();
+    const steps = [...this.store.state.steps];
+    for (const part of this.store.state.parts) {
+      while (steps[0] && steps[0].time <= part.time) this.#open(steps.shift() as Step, sections);
+      this.#grow(part, blocks);
+    }
+    for (const step of steps) this.#open(step, sections);
+    const kept = new Set(this.#blocks.values());
+    for (const block of blocks.values()) if (!kept.has(block)) block.node.remove();
+    for (const [key, section] of sections) if (!this.#sections.has(key)) section.node.remove();
+  }
+
+  #open(step: Step, known: Map<string, Section>): void {
+    const key = `${step.index} ${step.time} ${step.name}`;
+    const section = known.get(key) ?? createSection(step);
+    section.last = section.lastNode = null;
+    this.#sections.set(key, section);
+    section.node.dataset.status = step.duration === null ? "running" : "done";
+    const state = section.node.querySelector(".nbs-step-state");
+    if (state) setText(state, step.duration === null ? "" : seconds(step.duration));
+    this.#root.last = null;
+    placeAfter(this.node, this.#root.lastNode, section.node);
+    this.#root.lastNode = section.node;
+  }
+
+  /** The latest section of the part's step that had begun when the part came. */
+  #sectionOf(part: Part): Section {
+    if (part.step === "") return this.#root;
+    return [...this.#sections.values()].findLast((each) => each.name === part.step) ?? this.#root;
+  }
+}
+
+function createSection(step: Step): Section {
+  const body = h("div", { class: "nbs-step-body" });
+  const head = h(
+    "div",
+    { class: "nbs-step-head" },
+    h("span", { class: "nbs-step-name" }, step.name),
+    h("span", { class: "nbs-step-agent" }, step.agent),
+    h("span", { class: "nbs-step-state" }),
+  );
+  const node = h("section", { "data-part": "step", "data-name": step.name }, head, body);
+  return new Section(node, body, step.name);
+}

@@ -1,0 +1,144 @@
+import type { Connection } from "../connection";
+import { safeLink } from "../markdown/url";
+import type { Citation, Error as ErrorEvent } from "../protocol.gen";
+import { h, icon, setText, toggle } from "./dom";
+import { plural, ticking } from "./format";
+
+/** Seconds without a token before the view says that it waits. */
+const QUIET = 2;
+
+const ENDINGS: Record<string, string> = {
+  length: "Truncated: max tokens reached.",
+  content_filter: "Cut by the provider's content filter.",
+  pause: "Paused by the provider.",
+};
+
+/** What is to be said beside the answer: waiting, sources, warnings, why it ended early, errors. */
+export class Notices {
+  readonly node = h("div", { class: "nbs-notices" });
+  #wait = h("div", { "data-part": "waiting", hidden: true });
+  #sources = h("details", { "data-part": "sources", hidden: true }, h("summary", {}));
+  #sourceList = h("ol", {});
+  #warnings = h("div", { "data-part": "warnings", hidden: true });
+  #ending = h("div", { "data-part": "ending", hidden: true });
+  #error: HTMLElement | null = null;
+  #errorShown: ErrorEvent | null = null;
+  #seen = new Set<string>();
+  #citations: Citation[] = [];
+  #cited = 0;
+  #warned = 0;
+
+  constructor(private readonly connection: Connection) {
+    this.#sources.append(this.#sourceList);
+    this.node.append(this.#wait, this.#sources, this.#warnings, this.#ending);
+  }
+
+  write(): void {
+    const { state } = this.connection.store;
+    const wait = this.#waiting();
+    setText(this.#wait, wait);
+    toggle(this.#wait, wait !== "");
+    this.#writeSources();
+    this.#writeWarnings();
+    const ending = this.#endingText();
+    setText(this.#ending, ending);
+    toggle(this.#ending, ending !== "");
+    if (state.error !== this.#errorShown) {
+      this.#error?.remove();
+      this.#error = state.error && errorCard(state.error);
+      if (this.#error) this.node.append(this.#error);
+      this.#errorShown = state.error;
+    }
+  }
+
+  #waiting(): string {
+    const { store, lost } = this.connection;
+    const { state } = store;
+    if (store.ended || state.status !== "running") return "";
+    if (lost) return "The kernel does not answer. The answer goes on when it does.";
+    const first = state.parts.length === 0;
+    const retry = state.retries.at(-1);
+    if (retry && first) {
+      const left = retry.time + retry.wait - store.now;
+      if (left > 0) return `Retrying in ${Math.ceil(left)} s: ${retry.reason}`;
+    }
+    if (first && store.now >= QUIET) {
+      return `Waiting for the first token… ${ticking(store.now)}`;
+    }
+    if (!first && state.stall) {
+      return `No new text for ${ticking(state.stall.idle + store.now - state.stall.time)}`;
+    }
+    return "";
+  }
+
+  #endingText(): string {
+    const { state } = this.connection.store;
+    if (state.finish_reason === null || state.error) return "";
+    const known = ENDINGS[state.finish_reason];
+    if (known) return known;
+    if (state.incomplete && state.finish_reason !== "stopped") {
+      return "The stream ended without saying that it was finished.";
+    }
+    return "";
+  }
+
+  #writeSources(): void {
+    const { citations } = this.connection.store.state;
+    if (citations !== this.#citations) {
+      this.#citations = citations;
+      this.#cited = 0;
+      this.#seen.clear();
+      this.#sourceList.replaceChildren();
+    }
+    for (const citation of citations.slice(this.#cited)) this.#addSource(citation);
+    this.#cited = citations.length;
+    toggle(this.#sources, this.#seen.size > 0);
+    const summary = this.#sources.firstElementChild;
+    if (summary) setText(summary, plural(this.#seen.size, "source"));
+  }
+
+  #addSource({ title, url, quote }: Citation): void {
+    const key = url || title || quote;
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    const href = safeLink(url);
+    const label = title || url || "Quoted text";
+    const name =
+      href && !href.startsWith("#")
+        ? h("a", { href, target: "_blank", rel: "noopener noreferrer", title: url }, label)
+        : h("span", {}, label);
+    const item = h("li", {}, name);
+    if (quote) item.append(h("q", {}, quote));
+    this.#sourceList.append(item);
+  }
+
+  #writeWarnings(): void {
+    const { warnings } = this.connection.store.state;
+    if (warnings.length < this.#warned) {
+      this.#warned = 0;
+      this.#warnings.replaceChildren();
+    }
+    for (const { message, detail } of warnings.slice(this.#warned)) {
+      this.#warnings.append(h("div", { title: detail }, message));
+    }
+    this.#warned = warnings.length;
+    toggle(this.#warnings, warnings.length > 0);
+  }
+}
+
+function errorCard(error: ErrorEvent): HTMLElement {
+  const card = h(
+    "div",
+    { "data-part": "error", "data-kind": error.kind },
+    icon("alert"),
+    h("div", { class: "nbs-error-message" }, error.message),
+  );
+  if (error.hint) card.append(h("div", { class: "nbs-error-hint" }, error.hint));
+  if (error.body) {
+    const status = error.status ? `HTTP ${error.status}` : "What the provider said";
+    card.append(
+      h("details", { class: "nbs-fold" }, h("summary", {}, status), h("pre", {}, error.body)),
+    );
+  }
+  return card;
+}

@@ -1,0 +1,22 @@
+import type { MarkdownRenderer } from "../markdown";
+import { h } from "./dom";
+
+/** Text as it is, for the formats that are not markdown. */
+export function createPlain(root: HTMLElement, format: "text" | "code" | "json"): MarkdownRenderer {
+  const content = document.createTextNode("");
+  root.append(
+    format === "text"
+      ? h("div", { class: "nbs-plain" }, content)
+      : h("pre", { class: "nbs-code" }, h("code", {}, content)),
+  );
+  return {
+    append: (text) => content.appendData(text),
+    end: () => {},
+    set: (text) => {
+      content.data = text;
+    },
+    get text() {
+      return content.data;
+    },
+  };
+}

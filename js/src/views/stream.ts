@@ -1,0 +1,154 @@
+import type { Connection } from "../connection";
+import { type Painted, painter } from "../painter";
+import type { Change } from "../store";
+import { Announcer } from "./announcer";
+import { Body } from "./body";
+import { Caret } from "./caret";
+import { copyText } from "./clipboard";
+import { button, h, setAttribute, setText, toggle } from "./dom";
+import { Follow } from "./follow";
+import { Notices } from "./notices";
+import { StatusLine } from "./status";
+
+const TICK = 1000;
+
+/** The live view of one stream. It can move in the page; what it shows lives in the store. */
+export class StreamView implements Painted {
+  readonly root: HTMLElement;
+  #body: Body;
+  #notices: Notices;
+  #status: StatusLine;
+  #announcer: Announcer;
+  #caret = new Caret();
+  #follow: Follow;
+  #stop: HTMLButtonElement;
+  #jump: HTMLButtonElement;
+  #bar: HTMLElement;
+  #head = true;
+  #ticker = 0;
+  #gone = new AbortController();
+
+  constructor(private readonly connection: Connection) {
+    const { store, options } = connection;
+    this.#body = new Body(store, options, {
+      approve: (call_id, decision) => connection.approve(call_id, decision),
+    });
+    this.#notices = new Notices(connection);
+    this.#status = new StatusLine(connection);
+    this.#announcer = new Announcer(connection);
+    this.#stop = button("stop", "Stop", "stop", () => connection.stop());
+    const copy = button("copy", "Copy", "copy", () => void copyText(copy, store.text));
+    const raw = button("raw", "Source", "raw", () => this.#toggleRaw(raw));
+    raw.setAttribute("aria-pressed", "false");
+    for (const each of [copy, raw]) each.title = each.textContent ?? "";
+    const actions = h("div", { class: "nbs-actions" }, this.#stop, copy, raw);
+    this.#bar = h("div", { class: "nbs-bar" }, this.#status.node, actions);
+    this.#jump = button("jump", "Jump to latest", "down", () => this.#follow.jump());
+    this.#jump.hidden = true;
+    // MathJax must leave the text alone: mathematics is drawn already, and a dollar may be a dollar.
+    this.root = h("div", { class: "nbstream mathjax_ignore tex2jax_ignore", role: "group" });
+    this.root.setAttribute("aria-label", options.title || "Streamed answer");
+    if (options.note) this.root.append(h("div", { "data-part": "note" }, options.note));
+    this.root.append(
+      this.#body.node,
+      this.#notices.node,
+      this.#bar,
+      this.#announcer.node,
+      this.#caret.node,
+      this.#jump,
+    );
+    this.#follow = new Follow(this.root, this.#bar, () => this.#placeJump());
+    this.#body.invalidate();
+    store.subscribe((change) => this.#changed(change), this.#gone.signal);
+    this.write();
+  }
+
+  /** The view has been put into the page. */
+  arrive(): void {
+    if (this.#running) this.#follow.start();
+    painter.request(this);
+    if (this.#ticker === 0 && !this.connection.store.ended) {
+      this.#ticker = setInterval(() => this.#tick(), TICK) as unknown as number;
+    }
+  }
+
+  /** The view loses its place; it may get another. */
+  leave(): void {
+    this.#follow.stop();
+    clearInterval(this.#ticker);
+    this.#ticker = 0;
+  }
+
+  dispose(): void {
+    this.leave();
+    this.#gone.abort();
+    painter.forget(this);
+  }
+
+  write(): void {
+    this.#body.write();
+    if (!this.#head) return;
+    this.#head = false;
+    const { store, stopping } = this.connection;
+    const status = store.state.status === "pending" ? "running" : store.state.status;
+    setAttribute(this.root, "data-status", status);
+    setAttribute(this.root, "aria-busy", String(!store.ended));
+    this.root.classList.toggle("nbs-empty", this.#body.empty && !store.ended);
+    toggle(this.#stop, !store.ended);
+    if (this.#stop.disabled !== stopping) this.#stop.disabled = stopping;
+    setText(this.#stop.lastElementChild as Element, stopping ? "Stopping…" : "Stop");
+    this.#notices.write();
+    this.#status.write();
+    this.#announcer.write();
+  }
+
+  measure(): void {
+    this.#body.measure();
+    if (this.#running) this.#follow.start();
+    this.#follow.measure();
+    this.#caret.measure(this.root, this.#running ? (this.#body.growing?.end ?? null) : null);
+    if (this.connection.store.ended && this.#follow.active) this.#follow.stop();
+    this.#placeJump();
+  }
+
+  get #running(): boolean {
+    return !this.connection.store.ended;
+  }
+
+  #changed(change: Change): void {
+    if (change.kind === "part") this.#body.grew(change.part);
+    else if (change.kind === "parts") this.#body.invalidate();
+    this.#head = true;
+    painter.request(this);
+  }
+
+  #tick(): void {
+    if (this.connection.store.ended) {
+      clearInterval(this.#ticker);
+      this.#ticker = 0;
+      return;
+    }
+    this.#head = true;
+    this.#follow.refresh();
+    painter.request(this);
+  }
+
+  #toggleRaw(raw: HTMLButtonElement): void {
+    const shown = raw.getAttribute("aria-pressed") !== "true";
+    raw.setAttribute("aria-pressed", String(shown));
+    this.#body.raw = shown;
+  }
+
+  /** At the lower edge of what can be seen of the view. */
+  #placeJump(): void {
+    if (!this.#follow.left) {
+      if (!this.#jump.hidden) this.#jump.hidden = true;
+      return;
+    }
+    const view = this.root.getBoundingClientRect();
+    const { top, bottom } = this.#follow.bounds();
+    const shown = view.bottom > bottom && view.top < bottom - 80 && bottom > top;
+    if (this.#jump.hidden === shown) this.#jump.hidden = !shown;
+    if (shown) this.#jump.style.top = `${Math.round(bottom - view.top - 48)}px`;
+  }
+}

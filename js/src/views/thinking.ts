@@ -1,0 +1,70 @@
+import { createMarkdown } from "../markdown";
+import type { Part, TextPart } from "../parts";
+import type { Block } from "./block";
+import { TextCursor } from "./cursor";
+import { h, setText } from "./dom";
+import { ticking } from "./format";
+
+/** The model's reasoning: open while it streams, then folded, unless the reader said otherwise. */
+export class ThinkingBlock implements Block {
+  readonly node: HTMLDetailsElement;
+  #summary = h("span", { class: "nbs-shimmer" }, "Thinking…");
+  #body = h("div", { class: "nbs-thinking-body" });
+  #scroller = h("div", { class: "nbs-thinking-scroll", tabindex: "0" }, this.#body);
+  #cursor = new TextCursor(createMarkdown(this.#body));
+  #touched = false;
+  #settled = false;
+  #pinned = true;
+
+  constructor() {
+    const summary = h("summary", {}, this.#summary);
+    this.node = h("details", { "data-part": "thinking", open: true }, summary, this.#scroller);
+    summary.addEventListener("click", () => {
+      this.#touched = true;
+    });
+    this.#scroller.addEventListener("scroll", () => {
+      const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+      this.#pinned = scrollHeight - scrollTop - clientHeight < 8;
+    });
+  }
+
+  takes(): boolean {
+    return false;
+  }
+
+  grew(part: Part): void {
+    this.#cursor.follow(part as TextPart);
+    this.#settled = false;
+  }
+
+  rebind(): void {
+    this.#cursor.rebind();
+  }
+
+  write(): void {
+    this.#cursor.write();
+  }
+
+  settle(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#cursor.end();
+    const part = this.#cursor.part;
+    if (!part) return;
+    setText(
+      this.#summary,
+      `Thought for ${ticking(Math.max(1, Math.round(part.until - part.time)))}`,
+    );
+    this.#summary.classList.remove("nbs-shimmer");
+    if (part.content.length === 0) {
+      this.#scroller.replaceChildren("The provider does not show this reasoning.");
+    }
+    if (!this.#touched) this.node.open = false;
+  }
+
+  measure(): void {
+    if (this.node.open && this.#pinned && !this.#settled) {
+      this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import type { Part, ToolPart, ToolStatus } from "../parts";
+import type { Block, Host } from "./block";
+import { button, h, icon, setAttribute, setText, toggle } from "./dom";
+import { count, json, seconds } from "./format";
+
+const LABELS: Record<ToolStatus, string> = {
+  streaming: "preparing",
+  called: "called",
+  approval: "needs approval",
+  running: "running",
+  done: "done",
+  error: "failed",
+  denied: "denied",
+};
+/** Results longer than this are folded. */
+const SHORT = 400;
+const SHORT_LINES = 6;
+const MAX_SHOWN = 100_000;
+
+/** A tool call: its arguments as they arrive, then what became of it. */
+export class ToolBlock implements Block {
+  readonly node: HTMLElement;
+  #part: ToolPart | null = null;
+  #name = h("span", { class: "nbs-tool-name" });
+  #status = h("span", { class: "nbs-tool-status" });
+  #arguments = document.createTextNode("");
+  #argumentsBox = h("pre", { class: "nbs-io", "data-label": "Arguments" }, this.#arguments);
+  #offset = 0;
+  #parsed = false;
+  #progress = h("div", { class: "nbs-tool-progress", hidden: true });
+  #result = h("pre", { class: "nbs-io", "data-label": "Result", hidden: true });
+  #fold: HTMLDetailsElement | null = null;
+  #shownResult: unknown;
+  #approval: HTMLElement;
+
+  constructor(host: Host) {
+    const decide = (decision: "approved" | "denied") => () => {
+      for (const each of this.#approval.querySelectorAll("button")) each.disabled = true;
+      if (this.#part) host.approve(this.#part.call_id, decision);
+    };
+    this.#approval = h(
+      "div",
+      { class: "nbs-approval", hidden: true },
+      h("span", {}, "Run this tool?"),
+      button("approve", "Approve", null, decide("approved")),
+      button("deny", "Deny", null, decide("denied")),
+    );
+    const head = h("div", { class: "nbs-tool-head" }, icon("tool"), this.#name, this.#status);
+    this.node = h(
+      "div",
+      { "data-part": "tool", role: "group" },
+      head,
+      this.#argumentsBox,
+      this.#progress,
+      this.#approval,
+      this.#result,
+    );
+  }
+
+  takes(): boolean {
+    return false;
+  }
+
+  grew(part: Part): void {
+    this.#part = part as ToolPart;
+  }
+
+  rebind(): void {
+    this.#offset = 0;
+    this.#parsed = false;
+    this.#arguments.data = "";
+  }
+
+  write(): void {
+    const part = this.#part;
+    if (!part) return;
+    setAttribute(this.node, "data-call-id", part.call_id);
+    setAttribute(this.node, "data-status", part.status);
+    setAttribute(this.node, "aria-label", `Tool call ${part.name}, ${LABELS[part.status]}`);
+    setText(this.#name, part.name || "tool");
+    const duration = part.duration === null ? "" : ` · ${seconds(part.duration)}`;
+    const where = part.server_side ? " · by the provider" : "";
+    setText(this.#status, LABELS[part.status] + duration + where);
+    this.#writeArguments(part);
+    this.#writeProgress(part);
+    toggle(this.#approval, part.status === "approval");
+    this.#writeResult(part);
+  }
+
+  settle(): void {
+    this.write();
+  }
+
+  #writeArguments(part: ToolPart): void {
+    if (part.status === "streaming") {
+      if (this.#offset < MAX_SHOWN) this.#arguments.appendData(part.input.since(this.#offset));
+      this.#offset = part.input.length;
+    } else if (!this.#parsed) {
+      this.#parsed = true;
+      const text = part.arguments === null ? String(part.input) : json(part.arguments);
+      this.#arguments.data = bounded(text);
+      toggle(this.#argumentsBox, text !== "" && text !== "{}");
+      this.#argumentsBox.classList.toggle("nbs-line", !text.includes("\n"));
+    }
+  }
+
+  #writeProgress(part: ToolPart): void {
+    const last = part.progress.at(-1);
+    toggle(this.#progress, last !== undefined && part.status === "running");
+    if (last !== undefined) setText(this.#progress, bounded(json(last)));
+  }
+
+  #writeResult(part: ToolPart): void {
+    const result = part.error ? part.error : part.result;
+    if (result === null || result === this.#shownResult) return;
+    this.#shownResult = result;
+    const text = bounded(json(result));
+    setText(this.#result, text);
+    toggle(this.#result, text !== "");
+    this.#result.classList.toggle("nbs-line", !text.includes("\n") && text.length <= 72);
+    const long = text.length > SHORT || text.split("\n", SHORT_LINES + 1).length > SHORT_LINES;
+    if (long && this.#fold === null) {
+      this.#fold = h("details", { class: "nbs-fold" }, h("summary", {}));
+      this.#result.replaceWith(this.#fold);
+      this.#fold.append(this.#result);
+    }
+    if (this.#fold?.firstElementChild) {
+      setText(this.#fold.firstElementChild, `Result · ${count(text.length)} characters`);
+    }
+  }
+}
+
+function bounded(text: string): string {
+  if (text.length <= MAX_SHOWN) return text;
+  return `${text.slice(0, MAX_SHOWN)}\n… ${count(text.length - MAX_SHOWN)} more characters`;
+}
