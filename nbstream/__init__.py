@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from .adapters.base import ChatRequest as ChatRequest
     from .adapters.base import Timeouts as Timeouts
     from .config import configure as configure
+    from .adapters.demo import Demo as Demo
+    from .adapters.litellm import LiteLLM as LiteLLM
+    from .adapters.openai_compatible import OpenAICompatible as OpenAICompatible
+    from .adapters.registry import model as model
+    from .adapters.registry import models as models
+    from .adapters.registry import register_model as register_model
+    from .adapters.registry import unregister_model as unregister_model
+    from .adapters.scripted import Scripted as Scripted
     from .errors import AuthenticationError as AuthenticationError
     from .errors import ConnectError as ConnectError
     from .errors import ContentFilterError as ContentFilterError
@@ -56,6 +64,11 @@ _ROOMS = {
         "ToolError",
     ),
     "adapters.base": ("ChatModel", "ChatRequest", "Timeouts"),
+    "adapters.demo": ("Demo",),
+    "adapters.litellm": ("LiteLLM",),
+    "adapters.openai_compatible": ("OpenAICompatible",),
+    "adapters.registry": ("model", "models", "register_model", "unregister_model"),
+    "adapters.scripted": ("Scripted",),
     "config": ("configure",),
     "response": ("Response",),
     "run": ("Stream",),

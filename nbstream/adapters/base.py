@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, ClassVar, Literal, Union
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -14,7 +14,7 @@ from nbstream.response import Response, fold
 Feature = Literal["streaming", "tools", "vision", "json", "thinking"]
 
 #: A conversation: a prompt, or messages in the OpenAI chat form ({"role": …, "content": …}).
-Prompt = Union[str, Sequence[dict[str, Any]]]
+Prompt = str | Sequence[dict[str, Any]]
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +92,8 @@ class ChatModel:
 
     provider: str = ""
     name: str = ""
+    #: What the model asks the run to wait where the caller says nothing.
+    timeouts: Timeouts | None = None
     features: ClassVar[frozenset[Feature]] = frozenset({"streaming"})
 
     def events(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:

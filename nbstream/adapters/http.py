@@ -191,9 +191,7 @@ def translate(error: BaseException, endpoint: Endpoint, *, answered: bool = Fals
     if names & {"ProxyError"}:
         return ConnectError(f"the proxy refused the connection to {where}: {detail}")
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return _retryable(
-            ConnectError(f"nobody answers at {where} (connection refused)", hint=_REFUSED)
-        )
+        return ConnectError(f"nobody answers at {where} (connection refused)", hint=_REFUSED)
     if names & {
         "ConnectError",
         "ReadError",
