@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
+import weakref
 from typing import TYPE_CHECKING, Any
 
+from . import response, run
 from .frozen import to_html, to_markdown, to_text
 from .response import Response
 from .run import Stream
+from .transcript import Transcript
 
 if TYPE_CHECKING:
     from .widget import StreamView
@@ -51,23 +55,45 @@ def show(stream: Stream, **options: Any) -> StreamView:
         raw=True,
         display_id=shown_as,
     )
+    _shown[stream.transcript] = _execution_count()
     view.when_ended(freeze)
     stream.start()
     return view
 
 
-class ShownResponse(Response):
-    """A response whose cell shows it already: it does not print itself a second time there."""
+def show_once(stream: Stream) -> None:
+    """What IPython calls for a stream at the end of a cell: shows it unless this cell does already."""
+    if _shown.get(stream.transcript) != _execution_count():
+        show(stream)
 
-    def __init__(self, response: Response, execution_count: int) -> None:
-        super().__init__(response.transcript, response.metrics, response.events)
-        self.output = response.output
-        self._shown_in = execution_count
 
-    def _ipython_display_(self) -> None:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import display
+def show_response(response: Response) -> None:
+    """The same for a response: silent in the cell that shows its stream."""
+    from IPython.display import display
 
-        shell = get_ipython()
-        if shell is None or shell.execution_count != self._shown_in:
-            display(self._repr_mimebundle_(), raw=True)
+    if _shown.get(response.transcript) != _execution_count():
+        display(response._repr_mimebundle_(), raw=True)
+
+
+def in_notebook() -> bool:
+    """Whether a kernel runs this code, so that there is a cell to show something in."""
+    return "ipykernel" in sys.modules and hasattr(_shell(), "kernel")
+
+
+def _execution_count() -> int | None:
+    return getattr(_shell(), "execution_count", None)
+
+
+def _shell() -> Any:
+    if "IPython" not in sys.modules:
+        return None
+    from IPython.core.getipython import get_ipython
+
+    return get_ipython()
+
+
+#: In which cell (its execution count) a transcript was shown last.
+_shown: weakref.WeakKeyDictionary[Transcript, int | None] = weakref.WeakKeyDictionary()
+
+run.displayer = show_once
+response.displayer = show_response

@@ -14,10 +14,11 @@ from traitlets.config import Configurable
 
 from . import flags
 from ._version import __version__
-from .cell import ShownResponse, show
+from .cell import show
 from .config import setting
 from .errors import AuthenticationError, NbstreamError, UsageError
 from .fill import fill
+from .response import Response
 from .run import Stream
 
 NO_MODEL = (
@@ -45,7 +46,7 @@ class StreamMagics(Configurable):
 
     # ── %%stream ──────────────────────────────────────────────────────────────
 
-    async def run_cell(self, line: str, body: str) -> ShownResponse | None:
+    async def run_cell(self, line: str, body: str) -> Response | None:
         """One `%%stream` cell: busy until the stream ends, without blocking the loop."""
         __tracebackhide__ = True
         started = self._start(line, body)
@@ -62,7 +63,7 @@ class StreamMagics(Configurable):
             raise CellInterrupted("stopped; the text so far is kept") from None
         return self._finish(stream, options)
 
-    def run_cell_now(self, line: str, body: str) -> ShownResponse | None:
+    def run_cell_now(self, line: str, body: str) -> Response | None:
         """The same for code that cannot await, such as `%%time` above it or a plain terminal."""
         started = self._start(line, body)
         if started is None:
@@ -130,10 +131,10 @@ class StreamMagics(Configurable):
         )
         return run, options
 
-    def _finish(self, stream: Stream, options: argparse.Namespace) -> ShownResponse:
+    def _finish(self, stream: Stream, options: argparse.Namespace) -> Response:
         if stream.error is not None:
-            raise quiet(stream.error) from None
-        response = ShownResponse(stream.response, self.shell.execution_count)
+            raise quiet(stream.error, shown=True) from None
+        response = stream.response
         if options.out:
             self.shell.user_ns[options.out] = response
         if options.usage:
@@ -146,11 +147,10 @@ class StreamMagics(Configurable):
             if options.api_key_name is not None:
                 raise UsageError("--api-key-name goes with --api-base.")
             return name
-        from .adapters.openai_chat import OpenAICompatible
+        from .adapters.registry import model
 
-        return OpenAICompatible(
-            options.api_base, name or "default", api_key=_key_of(options.api_key_name)
-        )
+        key = _key_of(options.api_key_name)
+        return model(name or "default", base_url=options.api_base, api_key=key)
 
     def _names(self) -> dict[str, Any]:
         return {**self.shell.user_ns, "Err": self.errors}
@@ -173,11 +173,11 @@ class StreamMagics(Configurable):
     def _list(self, provider: str) -> str:
         from .adapters.registry import models
 
-        rows = [(name, about) for name, about in models() if name.startswith(provider)]
+        rows = [entry for entry in models() if entry.name.startswith(provider)]
         if not rows:
             raise UsageError(f"No provider or alias begins with {provider!r}.")
-        width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:<{width}}  {about}" for name, about in rows)
+        width = max(len(entry.name) for entry in rows)
+        return "\n".join(f"{entry.name:<{width}}  {_about(entry)}" for entry in rows)
 
     def _alias(self, rest: str) -> str:
         from .adapters.registry import register_model
@@ -246,11 +246,11 @@ class CellInterrupted(KeyboardInterrupt):
         return [f"Interrupted: {self}"]
 
 
-def quiet(error: NbstreamError) -> NbstreamError:
-    """The same error, shown in a cell as what it says and no traceback."""
+def quiet(error: NbstreamError, *, shown: bool = False) -> NbstreamError:
+    """The same error, without a traceback; in one line where the view has `shown` the rest."""
 
     def render(_: Any = None) -> list[str]:
-        return [f"{type(error).__name__}: {error}"]
+        return [f"{type(error).__name__}: {error.message if shown else error}"]
 
     error._render_traceback_ = render  # type: ignore[attr-defined]
     return error
@@ -322,6 +322,11 @@ def _as_async_cell(lines: list[str]) -> list[str]:
     else:
         return lines
     return [f"await get_ipython()._nbstream.run_cell({line!r}, {body!r})\n"]
+
+
+def _about(entry: Any) -> str:
+    missing = f" (set {entry.key})" if entry.key and not entry.ready else ""
+    return f"{entry.kind}{missing}"
 
 
 def _first(*values: Any) -> Any:

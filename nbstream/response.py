@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .events import FinishReason, StreamEvent, Usage
 from .frozen import to_html, to_markdown, to_text
 from .metrics import Metrics
 from .transcript import Status, ToolPart, Transcript
+
+#: Shows a response in a notebook cell. The notebook's room, floors above, puts itself here.
+displayer: Callable[[Response], object] | None = None
 
 
 class Response:
@@ -64,6 +68,12 @@ class Response:
             "text/markdown": to_markdown(self.transcript),
             "text/plain": to_text(self.transcript),
         }
+
+    def _ipython_display_(self) -> None:
+        if displayer is not None:
+            displayer(self)
+        else:
+            print(self)
 
     def __repr__(self) -> str:
         text = self.text

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from . import cell, run
+from . import cell
 from .adapters.base import ChatModel, ChatRequest, Prompt, Source, Timeouts
 from .adapters.registry import model as find_model
 from .config import setting
@@ -15,8 +15,6 @@ from .errors import UsageError
 from .events import RunEnd, RunStart, StreamEvent
 from .recording import read_recording
 from .run import Stream
-
-run.displayer = cell.show
 
 
 def stream(
@@ -72,12 +70,17 @@ def stream(
 def show(source: Any, title: str = "", **options: Any) -> Stream:
     """A stream of anything that already streams: an async or sync iterator of strings, events or chunks.
 
+    In a notebook it is shown in this cell at once; elsewhere it starts when it is awaited or iterated.
+
     Raises `UsageError` for an object it does not know; the message says what is accepted.
     """
-    from .adapters.objects import adapt
+    from .adapters.adapt import adapt
 
     timeouts = as_timeouts(options.pop("timeout", None) or Timeouts(first=None, between=None))
-    return Stream(adapt(source, **options), title=title, timeouts=timeouts, retries=0)
+    stream = Stream(adapt(source, **options), title=title, timeouts=timeouts, retries=0)
+    if cell.in_notebook():
+        cell.show(stream)
+    return stream
 
 
 def replay(path: str | Path, speed: float | None = 1.0) -> Stream:
