@@ -1,6 +1,6 @@
 // Where math begins and ends: $…$, $$…$$, \(…\), \[…\] within a line of text.
 
-import type { MarkdownIt, StateInline } from "./grammar";
+import type { InlineEnv, MarkdownIt, StateInline } from "./grammar";
 
 const MAX_MATH = 2_000;
 const WORD = /[\p{L}\p{N}]/u;
@@ -43,7 +43,11 @@ function math(state: StateInline, silent: boolean): boolean {
     return false;
   }
   const tex = end < 0 ? "" : src.slice(pos + open.length, end).trim();
-  if (!tex) return false;
+  if (!tex) {
+    // It may yet be closed by text to come.
+    if (!silent && posMax - pos <= MAX_MATH) (state.env as InlineEnv).unclosed = true;
+    return false;
+  }
   if (!silent) {
     const token = state.push(
       open === "$$" || open === "\\[" ? "math_display" : "math_inline",

@@ -8,6 +8,7 @@ export function structure(root: Node): string {
     if (node instanceof Text) {
       out += node.data.replace(/[\\<]/g, "\\$&");
     } else if (node instanceof Element) {
+      if (node.matches("section.notes[hidden]")) return;
       const transparent = node.classList.contains("group") || node.classList.contains("token");
       if (!transparent) {
         const attrs = Array.from(node.attributes, (a) => ` ${a.name}=${JSON.stringify(a.value)}`);
@@ -46,7 +47,7 @@ export function meaning(root: Node): string {
     }
     if (!(node instanceof Element)) return "";
     const name = node.tagName;
-    if (node.matches(".bar, button")) return "";
+    if (node.matches(".bar, button, section.notes[hidden]")) return "";
     if (node.matches("div, span.group, span.token")) return inside(node);
     if (name === "A") return `<a ${linkTarget(node)}>${inside(node)}</a>`;
     if (name === "IMG") return `<img ${node.getAttribute("alt")}>`;

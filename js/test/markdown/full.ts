@@ -1,14 +1,10 @@
 // The whole text parsed at once by markdown-it, and its tokens as DOM.
 
-import { codeFrame, tableFrame } from "./frames";
-import { grammar, type InlineEnv, type MarkdownIt, type Token } from "./grammar";
-import { HtmlWriter } from "./html_writer";
-import { type DrawMath, inlineNodes } from "./inline";
-import { create, element, text } from "./vnode";
-
-export interface FullEnv extends InlineEnv {
-  references: Record<string, { href: string; title: string }>;
-}
+import { codeFrame, tableFrame } from "../../src/markdown/frames";
+import { grammar, type InlineEnv, type MarkdownIt, type Token } from "../../src/markdown/grammar";
+import { HtmlWriter } from "../../src/markdown/html_writer";
+import { type DrawMath, inlineNodes } from "../../src/markdown/inline";
+import { create, element } from "../../src/markdown/vnode";
 
 const TASK = /^\[([ xX])\](?=\s)/;
 
@@ -21,13 +17,18 @@ const plainMath: DrawMath = (tex, _display, into) => {
   into.textContent = tex;
 };
 
+/** Every line ends in a newline, the last one of the text too. */
+function withNewline(content: string): string[] {
+  return content && !content.endsWith("\n") ? [`${content}\n`] : [content];
+}
+
 export function renderFull(
   source: string,
   root: HTMLElement,
   md: MarkdownIt = grammar,
   draw: DrawMath = plainMath,
 ): void {
-  const env: FullEnv = { references: {}, footnote: () => 0 };
+  const env: InlineEnv = { references: {}, footnote: () => 0, live: false, unclosed: false };
   const tokens = md.parse(source, env);
   const stack: Container[] = [{ element: root, html: new HtmlWriter() }];
   const top = (): Container => stack.at(-1) as Container;
@@ -73,7 +74,7 @@ export function renderFull(
         const lang = grammar.utils.unescapeAll(token.info).trim().split(/\s+/)[0] ?? "";
         frame.label.textContent = lang;
         if (lang) frame.code.dataset.lang = lang;
-        frame.code.append(create(text(token.content)));
+        frame.code.append(...withNewline(token.content));
         place(frame.root);
         break;
       }
@@ -81,7 +82,7 @@ export function renderFull(
         const { html } = top();
         const wrapper = html.begin();
         if (wrapper) top().element.append(wrapper);
-        html.feed(token.content);
+        html.feed(withNewline(token.content).join(""));
         html.end();
         break;
       }

@@ -1,0 +1,25 @@
+// How a block is shown. A view outlives the guesses about its block: it is found again by its place
+// and its key, and brought up to date.
+
+import type { Block } from "./block";
+import type { LeafContext } from "./leaf";
+import type { NoteList } from "./notes";
+
+export interface View {
+  /** Views of one key can take each other's blocks over. */
+  readonly key: string;
+  /** What stands in the page; null where the view writes elsewhere. */
+  readonly node: HTMLElement | null;
+  /** Draws what is there of an open block. */
+  draw(block: Block): void;
+  /** Takes over the children that are closed. */
+  settle?(block: Block): void;
+  /** Draws a closed block, for good. */
+  finish(block: Block): void;
+}
+
+export interface ViewContext extends LeafContext {
+  notes: NoteList;
+  /** A code block is complete. */
+  onCode: (code: HTMLElement, lang: string) => void;
+}

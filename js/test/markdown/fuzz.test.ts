@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { createMarkdown } from "../../src/markdown";
+import { structure } from "./canonical";
+import { characters, random, randomCuts } from "./cuts";
+import { renderFull } from "./full";
+
+const LINES = [
+  "", "", "", "text", "more *text* here", "> quote", "> - item", "- item", "- [x] done", "  nested", "    code",
+  "1. one", "2) two", "10. ten", "# Title", "## Two ##", "---", "===", "***", "```js", "```", "~~~", "let x = 1;",
+  "| a | b |", "|---|:-:|", "| 1 | `x|y` |", "a | b", "--|--", "[ref]: /url 'title'", "[ref]: <x", "[ref] and [other][ref]",
+  "[other]: https://example.com", "<div>", "</div>", "<details><summary>S</summary>", "<!-- c", "-->", "\tindented",
+  " - one space", "   - three", "     - five", "+", "*", "-", "> ", ">", "**bold", "still** not", "`code", "end`",
+  "![img](https://e.x/a.png)", "text  ", "text\\", "<b>x</b> y", "https://example.com/a_b_c.", "www.x.org", "\\[ a",
+];
+
+function document_(next: () => number): string {
+  const count = 1 + Math.floor(next() * 9);
+  let out = "";
+  for (let i = 0; i < count; i++) {
+    const indent = next() < 0.25 ? " ".repeat(Math.floor(next() * 6)) : "";
+    const prefix = next() < 0.15 ? "> " : "";
+    out += `${prefix}${indent}${LINES[Math.floor(next() * LINES.length)]}`;
+    if (i < count - 1 || next() < 0.7) out += next() < 0.02 ? "\r\n" : "\n";
+  }
+  return out;
+}
+
+function streamed(pieces: string[]): string {
+  const root = document.createElement("div");
+  const renderer = createMarkdown(root);
+  for (const piece of pieces) renderer.append(piece);
+  renderer.end();
+  return structure(root);
+}
+
+test("random documents", () => {
+  const next = random(20_250_601);
+  const differing: string[] = [];
+  for (let round = 0; round < 3_000; round++) {
+    const markdown = document_(next);
+    const whole = streamed([markdown]);
+    const cut = round % 3 === 0 ? characters(markdown) : randomCuts(markdown, next, 12);
+    expect(streamed(cut), JSON.stringify(markdown)).toBe(whole);
+    const root = document.createElement("div");
+    renderFull(markdown, root);
+    const full = structure(root);
+    if (full !== whole) differing.push(`${JSON.stringify(markdown)}\n  own     ${whole}\n  library ${full}`);
+  }
+  console.log(`${differing.length} differ`);
+  differing.sort((a, b) => a.length - b.length);
+  console.log(differing.slice(0, 14).join("\n"));
+});
