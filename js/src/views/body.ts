@@ -40,11 +40,6 @@ export class Body {
     private readonly host: Host,
   ) {}
 
-  /** Whether there is anything to read yet. */
-  get empty(): boolean {
-    return this.#blocks.size === 0;
-  }
-
   /** The answer segment that grows, for the caret. */
   get growing(): AnswerBlock | null {
     const part = this.store.state.parts.at(-1);

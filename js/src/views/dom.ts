@@ -40,7 +40,7 @@ export function button(
   symbol: keyof typeof ICONS | null,
   onClick: () => void,
 ): HTMLButtonElement {
-  const element = h("button", { type: "button", "data-action": action });
+  const element = h("button", { type: "button", class: "nbs-button", "data-action": action });
   if (symbol) element.append(icon(symbol));
   element.append(h("span", { class: "nbs-label" }, label));
   element.addEventListener("click", (event) => {

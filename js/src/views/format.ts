@@ -22,12 +22,24 @@ export function rate(value: number): string {
   return value < 10 ? value.toFixed(1) : Math.round(value).toString();
 }
 
-/** A JSON value as text: on one line where it is short. */
+const LINE = 72;
+
+/** A JSON value as text, each part of it on one line where it fits. */
 export function json(value: unknown): string {
-  if (typeof value === "string") return value;
-  const short = JSON.stringify(value) ?? "";
-  if (short.length <= 72) return short;
-  return JSON.stringify(value, null, 2);
+  return typeof value === "string" ? value : pretty(value, "");
+}
+
+function pretty(value: unknown, indent: string): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
+  const list = Array.isArray(value);
+  const inner = `${indent}  `;
+  const items = list
+    ? value.map((item) => pretty(item, inner))
+    : Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${pretty(item, inner)}`);
+  const [open, close] = list ? "[]" : "{}";
+  const line = `${open}${items.join(", ")}${close}`;
+  if (items.length === 0 || (line.length <= LINE && !line.includes("\n"))) return line;
+  return `${open}\n${inner}${items.join(`,\n${inner}`)}\n${indent}${close}`;
 }
 
 export function plural(n: number, noun: string): string {

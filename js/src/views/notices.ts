@@ -8,8 +8,8 @@ import { plural, ticking } from "./format";
 const QUIET = 2;
 
 const ENDINGS: Record<string, string> = {
-  length: "Truncated: max tokens reached.",
-  content_filter: "Cut by the provider's content filter.",
+  length: "Answer truncated: max tokens reached.",
+  content_filter: "Answer cut by the provider's content filter.",
   pause: "Paused by the provider.",
 };
 
@@ -36,8 +36,8 @@ export class Notices {
   write(): void {
     const { state } = this.connection.store;
     const wait = this.#waiting();
-    setText(this.#wait, wait);
-    toggle(this.#wait, wait !== "");
+    setText(this.#wait, wait ?? "");
+    toggle(this.#wait, wait !== null);
     this.#writeSources();
     this.#writeWarnings();
     const ending = this.#endingText();
@@ -51,24 +51,23 @@ export class Notices {
     }
   }
 
-  #waiting(): string {
-    const { store, lost } = this.connection;
-    const { state } = store;
-    if (store.ended || state.status !== "running") return "";
-    if (lost) return "The kernel does not answer. The answer goes on when it does.";
+  /** What the view waits for; "" for a moment's wait, null where nothing is awaited. */
+  #waiting(): string | null {
+    const { store, lost, options } = this.connection;
+    const { state, now } = store;
+    if (store.ended) return null;
+    if (lost) return "the kernel does not answer; the stream goes on when it does";
     const first = state.parts.length === 0;
+    if (!first) {
+      const thinks = options.thinking === "hidden" && state.parts.at(-1)?.kind === "thinking";
+      if (!state.stall) return thinks ? "thinking…" : null;
+      return `no new text for ${ticking(state.stall.idle + now - state.stall.time)}`;
+    }
     const retry = state.retries.at(-1);
-    if (retry && first) {
-      const left = retry.time + retry.wait - store.now;
-      if (left > 0) return `Retrying in ${Math.ceil(left)} s: ${retry.reason}`;
-    }
-    if (first && store.now >= QUIET) {
-      return `Waiting for the first token… ${ticking(store.now)}`;
-    }
-    if (!first && state.stall) {
-      return `No new text for ${ticking(state.stall.idle + store.now - state.stall.time)}`;
-    }
-    return "";
+    const left = retry ? retry.time + retry.wait - now : 0;
+    if (retry && left > 0) return `retrying in ${Math.ceil(left)} s: ${retry.reason}`;
+    if (state.status !== "running" || now < QUIET) return "";
+    return `waiting for the first token… ${ticking(now)}`;
   }
 
   #endingText(): string {

@@ -93,7 +93,6 @@ export class StreamView implements Painted {
     const status = store.state.status === "pending" ? "running" : store.state.status;
     setAttribute(this.root, "data-status", status);
     setAttribute(this.root, "aria-busy", String(!store.ended));
-    this.root.classList.toggle("nbs-empty", this.#body.empty && !store.ended);
     toggle(this.#stop, !store.ended);
     if (this.#stop.disabled !== stopping) this.#stop.disabled = stopping;
     setText(this.#stop.lastElementChild as Element, stopping ? "Stopping…" : "Stop");
