@@ -8,7 +8,7 @@ import time
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.e2e.lab import KEY, KEY_NAME, Notebook, eventually
+from tests.e2e.lab import KERNELS, KEY, KEY_NAME, Notebook, eventually
 from tests.servers import Server, chat
 
 LOAD = "%load_ext nbstream"
@@ -68,14 +68,17 @@ async def ends(notebook: Notebook, server: Server, clicked_at: float) -> str:
     return kept
 
 
-async def test_stop_button_ends_the_cell_and_the_queue_goes_on(open_notebook, serve, kernel):
+async def test_stop_button_ends_the_cell(open_notebook, serve, kernel):
     server = serve(chat(WORDS, delay=0.02))
     notebook = await start(open_notebook, server, kernel, "print(answer.status, answer.text)")
     clicked_at = time.monotonic()
     await root(notebook, 1).locator("button[data-action=stop]").click()
     kept = await ends(notebook, server, clicked_at)
-    await notebook.wait_done(2)
-    assert (await notebook.output(2).inner_text()).strip() == f"stopped {kept}"
+    if (
+        kernel == KERNELS["ipykernel7"]
+    ):  # ipykernel 6 can only be interrupted, which drops the queue
+        await notebook.wait_done(2)
+        assert (await notebook.output(2).inner_text()).strip() == f"stopped {kept}"
 
 
 async def test_interrupt_ends_the_cell_and_drops_the_queue(open_notebook, serve, kernel):
@@ -159,15 +162,18 @@ async def test_the_key_is_nowhere_but_in_the_request(open_notebook, serve, lab):
     good, bad = serve(chat(["fine"])), serve(refuse)
     state = "import ipywidgets, json; state = json.dumps(ipywidgets.Widget.get_manager_state())"
     record = "run.jsonl"
-    cells = [LOAD, cell(good, f"--record {record}"), cell(bad), f"{state}\n{len(KEY)}, len(state)"]
-    check = f"import os\nos.environ['{KEY_NAME}'] in state, os.environ['{KEY_NAME}'] in open('{record}').read()"
+    cells = [LOAD, cell(good, f"--record {record}"), cell(bad), state]
+    check = f"""
+import os
+key = os.environ["{KEY_NAME}"]
+print(len(state) > 1000, key in state, key in open("{record}").read())"""
     notebook = await open_notebook([*cells, check])
     wire: list[str] = []
     notebook.page.on("websocket", lambda socket: _record(socket, wire))
     await notebook.reload()
     for n in range(len(cells) + 1):
         await notebook.execute(n)
-    assert (await notebook.output(4).inner_text()).strip() == "(False, False)"
+    assert (await notebook.output(4).inner_text()).strip() == "True False False"
     await expect(notebook.output(2)).to_contain_text("AuthenticationError")
     await notebook.save()
 

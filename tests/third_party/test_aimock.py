@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 import nbstream as nb
-from nbstream.events import ToolCallDelta
+from nbstream.events import TextDelta, ToolCallDelta
 
 
 @pytest.fixture
@@ -49,12 +49,11 @@ async def test_tool_call_is_streamed_and_parsed(model):
 
 
 async def test_text_comes_while_the_server_still_writes(model):
-    run = stream("count", model)
-    async for _ in run.text_deltas():
-        break
-    assert run.status == "running"
-    await run
-    assert run.text.endswith("thirteen")
+    response = await stream("count", model)
+    times = [event.time for event in response.events if isinstance(event, TextDelta)]
+    assert len(times) == 18
+    assert times[-1] - times[0] > 0.2  # the server waits 20 ms before each chunk
+    assert response.text.endswith("thirteen")
 
 
 async def test_a_broken_connection_keeps_the_text(model):
@@ -88,8 +87,8 @@ async def test_errors_have_their_class_and_a_hint(model, prompt, error):
 
 async def test_stop_is_heard_by_the_server(model, aimock):
     run = stream("count", model)
-    async for _ in run.text_deltas():
-        run.stop()
+    run.on(lambda _: run.stop(), "text_delta")
+    await run
     response = run.response
     assert (response.status, response.finish_reason) == ("stopped", "stopped")
     assert response.text
