@@ -95,6 +95,7 @@ export class Children {
   #dropFrom(index: number): void {
     while (this.#live.length > index) {
       const last = this.#live.pop();
+      last?.view.drop?.();
       if (last?.view.node) last.placer.remove(last.view.node);
     }
   }

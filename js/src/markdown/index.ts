@@ -5,12 +5,15 @@ import { listen } from "./actions";
 import { Children } from "./children";
 import { BlockMachine } from "./machine";
 import { NoteList } from "./notes";
+import { type LoadPart, loadPart, mathDrawer } from "./parts";
 import { References } from "./references";
 import type { ViewContext } from "./view";
 
 export interface MarkdownOptions {
   /** Called once for each code block when it is complete, with its language in lower case. */
   onCodeBlock?: (code: HTMLElement, lang: string) => void;
+  /** Loads what is not in the first load (formulas, more languages); without it they stay plain. */
+  loadPart?: LoadPart;
 }
 
 export interface MarkdownRenderer {
@@ -22,6 +25,8 @@ export interface MarkdownRenderer {
   set(text: string): void;
   readonly text: string;
 }
+
+export type { LoadPart, PartName } from "./parts";
 
 const NEWLINE = /\r\n?|\n/g;
 
@@ -117,9 +122,8 @@ class Renderer implements MarkdownRenderer {
     const context: ViewContext = {
       references: this.#references,
       notes: this.#notes,
-      draw: (tex, _display, into) => {
-        into.textContent = tex;
-      },
+      draw: mathDrawer(this.#options.loadPart),
+      loadLanguages: () => loadPart("languages", this.#options.loadPart),
       onCode: (code, lang) => this.#options.onCodeBlock?.(code, lang),
     };
     this.#children = new Children(context, this.#root, this.#notes.section);

@@ -42,6 +42,10 @@ export class ParagraphView implements View {
     this.#leaf.render(text, true);
   }
 
+  drop(): void {
+    if (this.#leaf.task) this.node.parentElement?.removeAttribute("data-task");
+  }
+
   finish(block: Block): void {
     this.node.hidden = false;
     this.#leaf.render(block.text, false);

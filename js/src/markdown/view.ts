@@ -14,12 +14,16 @@ export interface View {
   draw(block: Block): void;
   /** Takes over the children that are closed. */
   settle?(block: Block): void;
+  /** Undoes what it has done outside its node: the node is about to leave the page. */
+  drop?(): void;
   /** Draws a closed block, for good. */
   finish(block: Block): void;
 }
 
 export interface ViewContext extends LeafContext {
   notes: NoteList;
+  /** Resolves to whether the languages of the lazy part are there. */
+  loadLanguages: () => Promise<boolean>;
   /** A code block is complete. */
   onCode: (code: HTMLElement, lang: string) => void;
 }
