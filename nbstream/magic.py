@@ -153,7 +153,8 @@ class StreamMagics(Configurable):
         return model(name or "default", base_url=options.api_base, api_key=key)
 
     def _names(self) -> dict[str, Any]:
-        return {**self.shell.user_ns, "Err": self.errors}
+        typed = self.shell.history_manager.input_hist_raw
+        return {**self.shell.user_ns, "In": typed, "Err": self.errors}
 
     # ── %stream ───────────────────────────────────────────────────────────────
 
@@ -282,13 +283,10 @@ def register(shell: Any) -> None:
     def keep_error(result: Any) -> None:
         error = result.error_before_exec or result.error_in_exec
         if error is not None and result.execution_count:
-            magics.errors[result.execution_count] = "".join(
-                shell.InteractiveTB.stb2text(
-                    shell.InteractiveTB.structured_traceback(
-                        type(error), error, error.__traceback__
-                    )
-                )
+            lines = shell.InteractiveTB.structured_traceback(
+                type(error), error, error.__traceback__
             )
+            magics.errors[result.execution_count] = _COLOUR.sub("", "\n".join(lines))
 
     shell.events.register("post_run_cell", keep_error)
 
@@ -305,6 +303,7 @@ def unregister(shell: Any) -> None:
     shell.magics_manager.magics["line"].pop("stream", None)
 
 
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ONE_LINE = re.compile(r"%stream\s+(?P<prompt>\S.*?)\s*$")
 
 

@@ -74,7 +74,7 @@ def show(source: Any, title: str = "", **options: Any) -> Stream:
 
     Raises `UsageError` for an object it does not know; the message says what is accepted.
     """
-    from .adapters.adapt import adapt
+    from .adapters.objects import adapt
 
     timeouts = as_timeouts(options.pop("timeout", None) or Timeouts(first=None, between=None))
     stream = Stream(adapt(source, **options), title=title, timeouts=timeouts, retries=0)

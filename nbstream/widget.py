@@ -107,7 +107,7 @@ class StreamView(anywidget.AnyWidget):
         self.set_trait("uid", uuid.uuid4().hex[:12])
         # ipykernel 7.4 answers a widget on the thread that last sent to it, which a blocked cell holds.
         if hasattr(self.comm, "_reply_subshell_for"):
-            self.comm._reply_subshell_for = None
+            setattr(self.comm, "_reply_subshell_for", None)  # noqa: B010
         self.on_msg(self._heard)
         stream.on(self._event)
         self._pull()

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from .events import (
-    Delta,
     RefusalDelta,
     StreamEvent,
     TextDelta,
@@ -28,6 +27,7 @@ VIEW_RATE = 30.0
 KERNEL_RATE = 120.0
 
 Frame = dict[str, Any]
+Mergeable = TextDelta | ThinkingDelta | RefusalDelta | ToolCallDelta
 
 
 def frame_interval(views: int) -> float:
@@ -90,51 +90,50 @@ class _Merge:
 
     __slots__ = ("count", "first", "key", "pieces", "until")
 
-    def __init__(self, first: Delta, key: tuple[Any, ...], text: str) -> None:
+    def __init__(self, first: Mergeable, key: tuple[Any, ...]) -> None:
         self.first = first
         self.key = key
-        self.pieces = [text]
+        self.pieces = [_text(first)]
         self.count = first.count
         self.until = first.until
 
+    def add(self, event: Mergeable) -> None:
+        self.pieces.append(_text(event))
+        self.count += event.count
+        self.until = event.until or event.time
+
     def settle(self) -> StreamEvent:
         if len(self.pieces) == 1:
-            return self.first  # type: ignore[return-value]
-        text = "".join(self.pieces)
+            return self.first
         name = "arguments" if isinstance(self.first, ToolCallDelta) else "text"
-        return msgspec.structs.replace(
-            self.first, **{name: text, "count": self.count, "until": self.until}
-        )
+        merged = {name: "".join(self.pieces), "count": self.count, "until": self.until}
+        return msgspec.structs.replace(self.first, **merged)
 
 
-def _merge_key(event: StreamEvent) -> tuple[Any, ...] | None:
-    """What two neighbours must share to be merged; None for an event that stands alone."""
-    if isinstance(event, TextDelta):
-        if event.logprobs is None:
-            return (TextDelta, event.block, event.choice, event.step, event.run)
-    elif isinstance(event, ThinkingDelta):
-        if not event.signature and not event.redacted:
-            return (ThinkingDelta, event.block, event.choice, event.step, event.run)
-    elif isinstance(event, RefusalDelta):
-        return (RefusalDelta, event.block, event.choice, event.step, event.run)
-    elif isinstance(event, ToolCallDelta):
+def _text(event: Mergeable) -> str:
+    return event.arguments if isinstance(event, ToolCallDelta) else event.text
+
+
+def _merge_key(event: Mergeable) -> tuple[Any, ...] | None:
+    """What two neighbours must share to be merged; None for a delta that stands alone."""
+    if isinstance(event, ToolCallDelta):
         return (ToolCallDelta, event.call_id, event.step, event.run)
-    return None
+    if isinstance(event, TextDelta) and event.logprobs is not None:
+        return None
+    if isinstance(event, ThinkingDelta) and (event.signature or event.redacted):
+        return None
+    return (type(event), event.block, event.choice, event.step, event.run)
 
 
 def _merge_into(log: list[StreamEvent | _Merge], event: StreamEvent) -> None:
-    key = _merge_key(event)
-    if key is None:
+    if not isinstance(event, Mergeable) or (key := _merge_key(event)) is None:
         log.append(event)
         return
-    text: str = event.arguments if isinstance(event, ToolCallDelta) else event.text  # type: ignore[union-attr]
     last = log[-1] if log else None
     if isinstance(last, _Merge) and last.key == key:
-        last.pieces.append(text)
-        last.count += event.count  # type: ignore[union-attr]
-        last.until = event.until or event.time  # type: ignore[union-attr]
+        last.add(event)
     else:
-        log.append(_Merge(event, key, text))  # type: ignore[arg-type]
+        log.append(_Merge(event, key))
 
 
 def _settle(log: list[StreamEvent | _Merge]) -> list[StreamEvent]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from nbstream.events import EVENT_TYPES, Raw, RunEnd, TextDelta, ToolResult
 
 
 #: The events whose required fields are not simply text and numbers.
-SAMPLES = [
+SAMPLES: list[events.StreamEvent] = [
     events.RunEnd("stop"),
     events.Error("server", "message"),
     events.ToolApproval("call", "approved"),
@@ -19,7 +20,7 @@ SAMPLES = [
 ]
 
 
-def sample(cls: type[events.Event]) -> events.Event:
+def sample(cls: type[Any]) -> Any:
     """An event with every required field set."""
     for event in SAMPLES:
         if type(event) is cls:
