@@ -56,6 +56,7 @@ def show(stream: Stream, **options: Any) -> StreamView:
         display_id=shown_as,
     )
     _shown[stream.transcript] = _execution_count()
+    _replace_views(view)
     view.when_ended(freeze)
     stream.start()
     return view
@@ -75,6 +76,26 @@ def show_response(response: Response) -> None:
         display(response._repr_mimebundle_(), raw=True)
 
 
+def _replace_views(view: StreamView) -> None:
+    """A cell that runs again lets go of what it showed before: a stream that still runs is stopped."""
+    cell_id, count = _cell_id(), _execution_count()
+    if cell_id is None:
+        return
+    ran, views = _views.get(cell_id, (None, []))
+    if ran != count:
+        for old in views:
+            old.stream.stop()
+            old.close()
+        views = []
+    _views[cell_id] = (count, [*views, view])
+
+
+def _cell_id() -> str | None:
+    shell = _shell()
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    return (parent.get("metadata") or {}).get("cellId")
+
+
 def in_notebook() -> bool:
     """Whether a kernel runs this code, so that there is a cell to show something in."""
     return "ipykernel" in sys.modules and hasattr(_shell(), "kernel")
@@ -91,6 +112,9 @@ def _shell() -> Any:
 
     return get_ipython()
 
+
+#: What each cell (its id in the document) shows, and in which of its runs.
+_views: dict[str, tuple[int | None, list[StreamView]]] = {}
 
 #: In which cell (its execution count) a transcript was shown last.
 _shown: weakref.WeakKeyDictionary[Transcript, int | None] = weakref.WeakKeyDictionary()

@@ -42,7 +42,7 @@ class TestKernel:
     def __init__(self, env: dict[str, str] | None = None) -> None:
         options = {"env": env} if env else {}
         self.shown: dict[str, dict[str, Any]] = {}
-        self.manager, self.client = start_new_kernel(kernel_name="python3", **options)
+        self.manager, self.client = start_new_kernel(60, "python3", **options)
 
     def start(self, code: str) -> str:
         return self.client.execute(code)
@@ -63,9 +63,12 @@ class TestKernel:
                     self.shown[key] = output
             elif kind == "update_display_data":
                 self.shown[content["transient"]["display_id"]].update(content)
-            elif kind == "status" and content["execution_state"] == "idle":
-                if message["parent_header"].get("msg_id") == message_id:
-                    break
+            elif (
+                kind == "status"
+                and content["execution_state"] == "idle"
+                and message["parent_header"].get("msg_id") == message_id
+            ):
+                break
         while True:
             reply = self.client.get_shell_msg(timeout=10)
             if reply["parent_header"].get("msg_id") == message_id:

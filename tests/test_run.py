@@ -180,7 +180,7 @@ async def test_an_exception_in_the_loop_closes_the_source():
 async def test_dropping_the_stream_closes_the_source():
     words = Words(100, 0.01)
     stream = words.stream().start()
-    await auntil(lambda: stream.text)
+    await auntil(lambda: words.opened)
     del stream
     gc.collect()
     await auntil(lambda: words.closed)
