@@ -14,6 +14,7 @@ from nbstream.events import (
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
+    ToolCallEnd,
     ToolCallStart,
     ToolResult,
     Usage,
@@ -192,8 +193,8 @@ class Blocks:
         call = self._calls.get(call_id)
         return "".join(call.arguments) if call else ""
 
-    def end_call(self, call_id: str) -> list[StreamEvent]:
-        """Closes a call; nothing where it is not open."""
+    def end_call(self, call_id: str, arguments: Any = None) -> list[StreamEvent]:
+        """Closes a call; nothing where it is not open. `arguments` is its value where the text is no JSON."""
         call = self._calls.pop(call_id, None)
         if call is None:
             return []
@@ -202,6 +203,8 @@ class Blocks:
         if self._latest is call:
             self._latest = None
         events = [] if call.started else self._start(call)
+        if arguments is not None:
+            return [*events, ToolCallEnd(call.call_id, arguments)]
         return [*events, end_tool_call(call.call_id, "".join(call.arguments))]
 
     def result(self, call_id: str, content: Any, is_error: bool = False) -> list[StreamEvent]:
@@ -306,7 +309,7 @@ _FINISH: dict[str, FinishReason] = {
         "stop": "stop end_turn stop_sequence eos eos_token complete completed finish finished done",
         "length": "length max_tokens max_output_tokens model_length error_limit max_length "
         "model_context_window_exceeded context_window_exceeded error_toxic_length",
-        "tool_calls": "tool_calls tool_call tool_use tool-calls function_call",
+        "tool_calls": "tool_calls requires_action tool_call tool_use tool-calls function_call",
         "content_filter": "content_filter content-filter content_filtered guardrail_intervened safety "
         "recitation blocklist prohibited_content spii image_safety image_prohibited_content "
         "image_recitation error_toxic language",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -14,6 +14,7 @@ from nbstream.events import FinishReason, Raw, RunEnd, StreamEvent, Warning
 from .blocks import Blocks, finish_reason
 from .failures import Endpoint, page_error, payload_error
 from .http import Answer
+from .lines import ArrayDecoder
 from .sse import MAX_LINE, EventStreamDecoder
 
 #: A stream with this many unreadable messages in a row is not a stream.
@@ -35,6 +36,8 @@ class PayloadDecoder:
     """
 
     source = ""
+    #: Whether a body that begins with `[` is an array of payloads that arrives piece by piece.
+    growing_array = False
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         self.endpoint = endpoint or Endpoint(provider=self.source)
@@ -134,116 +137,167 @@ class PayloadDecoder:
         return finish_reason(word)
 
 
-async def body_events(
-    answer: Answer,
-    decoder: PayloadDecoder,
-    *,
-    framer: Framer | None = None,
-    max_line: int = MAX_LINE,
-    streamed: bool = True,
-) -> AsyncGenerator[StreamEvent, None]:
+class Body:
+    """An answer's body as it arrives: bytes in, events out.
+
+    What it is shows in its first byte: a web page, one JSON value where events were expected, or a stream.
+    `done` is set when nothing more is needed; `failure` is what to raise after `finish`.
+    """
+
+    def __init__(
+        self,
+        decoder: PayloadDecoder,
+        *,
+        framer: Framer | None = None,
+        status: int = 200,
+        content_type: str = "",
+        max_line: int = MAX_LINE,
+        streamed: bool = True,
+    ) -> None:
+        self.decoder = decoder
+        self.done = False
+        self.failure: NbstreamError | None = None
+        self._sse = framer is None
+        self._framer = framer or EventStreamDecoder(max_line)
+        self._status = status
+        self._content_type = content_type
+        self._max_line = max_line
+        self._streamed = streamed
+        self._held = b""
+        self._kind: Literal["unknown", "stream", "page", "json"] = "unknown"
+
+    def feed(self, chunk: bytes) -> list[StreamEvent]:
+        """The events that `chunk` completes. Never raises: see `failure`."""
+        events: list[StreamEvent] = []
+        try:
+            if self._kind == "unknown":
+                chunk = self._sniff(chunk, events)
+            if self._kind == "stream":
+                for message in self._framer.feed(chunk):
+                    if self.done:
+                        self._after_end(message, events)
+                        break
+                    events += self.decoder.decode(message)
+                    self.done = self.decoder.done
+            elif self._kind != "unknown":
+                self._held += chunk
+                self._check_size()
+        except NbstreamError as error:
+            self.failure = error
+            self.done = True
+        return events
+
+    def finish(self) -> list[StreamEvent]:
+        """The last events: what was waiting for more, and `run_end` unless there is a `failure`."""
+        events: list[StreamEvent] = []
+        decoder = self.decoder
+        try:
+            self._finish(events)
+        except NbstreamError as error:
+            self.failure = self.failure or error
+        events += decoder.close()
+        failure = self.failure
+        if isinstance(failure, StreamInterruptedError) and decoder.word is not None:
+            events.append(
+                Warning("the connection broke after the answer had ended", failure.message[:200])
+            )
+            self.failure = None
+        if self.failure is None:
+            try:
+                events += decoder.end()
+            except NbstreamError as error:
+                self.failure = error
+        return events
+
+    def _sniff(self, chunk: bytes, events: list[StreamEvent]) -> bytes:
+        head = self._held + chunk
+        start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        if not start and len(head) < 1024:
+            self._held = head
+            return b""
+        self._held = b""
+        self._kind = "stream"
+        if start == b"<":
+            self._kind = "page"
+        elif self._sse and start == b"[" and self.decoder.growing_array:
+            self._framer = ArrayDecoder(self._max_line)
+        elif self._sse and start in (b"{", b"["):
+            self._kind = "json"
+        elif self._sse and self._content_type not in ("text/event-stream", ""):
+            events.append(
+                Warning("the stream has an unusual content type", self._content_type[:100])
+            )
+        return head
+
+    def _check_size(self) -> None:
+        if self._kind == "page" and len(self._held) > 64 * 1024:
+            self.done = True
+        elif len(self._held) > self._max_line:
+            raise ProtocolError(
+                f"the answer is longer than {self._max_line:,} bytes", data=self._held[:1000]
+            )
+
+    def _after_end(self, message: Any, events: list[StreamEvent]) -> None:
+        data = getattr(message, "data", message).strip()
+        if self.decoder.failure is None and data not in (b"[DONE]", b""):
+            events.append(Warning("the stream went on after its end"))
+
+    def _finish(self, events: list[StreamEvent]) -> None:
+        decoder = self.decoder
+        if self._kind == "page":
+            raise page_error(decoder.endpoint, self._status, self._held)
+        if self._kind == "json" and self.failure is None:
+            return self._whole(events)
+        if not self.done:
+            rest = [*self._framer.feed(self._held), *self._framer.finish()]
+            for message in rest:
+                events += decoder.decode(message)
+        if self.failure is None and not decoder.messages and not decoder.done:
+            raise self._nothing()
+        return None
+
+    def _whole(self, events: list[StreamEvent]) -> None:
+        decoder = self.decoder
+        value, odd = decoder.parse(self._held.lstrip(b"\xef\xbb\xbf"))
+        if odd:
+            text = decoder.endpoint.mask(self._held.decode("utf-8", "replace"))
+            raise ProtocolError(
+                f"{decoder.endpoint.url} answered with broken JSON instead of a stream",
+                data=text.encode(),
+            )
+        if self._streamed:
+            events.append(Warning("the server did not stream; this is its whole answer at once"))
+        events += decoder.whole(value)
+
+    def _nothing(self) -> ProtocolError:
+        rest = getattr(self._framer, "rest", b"")
+        text = self.decoder.endpoint.mask(rest.decode("utf-8", "replace"))
+        error = ProtocolError(
+            f"{self.decoder.endpoint.url or self.decoder.source} answered with an empty stream",
+            data=text.encode(),
+            hint="The server accepted the request and said nothing. Its log may tell why.",
+        )
+        error.retryable = True
+        return error
+
+
+async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent, None]:
     """The events of an answer's body, the last of them `run_end`.
 
-    A body that is a web page, or one JSON value where events were expected, is recognised by its first
-    byte. What had arrived before a failure is given before the failure is raised.
+    What had arrived before a failure is given before the failure is raised.
     """
-    endpoint = decoder.endpoint
-    sse = framer is None
-    framer = framer or EventStreamDecoder(max_line)
-    head = b""
-    sniffing = True
-    failure: NbstreamError | None = None
     chunks = answer.chunks()
     try:
         async for chunk in chunks:
-            if sniffing:
-                head += chunk
-                start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-                if not start and len(head) < 1024:
-                    continue
-                sniffing = False
-                if start[:1] == b"<":
-                    raise page_error(endpoint, answer.status, head + await answer.read())
-                if sse and start[:1] in (b"{", b"["):
-                    async for event in _whole_events(decoder, answer, head, max_line, streamed):
-                        yield event
-                    return
-                if sse and answer.content_type not in ("text/event-stream", ""):
-                    yield Warning(
-                        "the stream has an unusual content type", answer.content_type[:100]
-                    )
-                chunk, head = head, b""
-            for message in framer.feed(chunk):
-                if decoder.done:
-                    if decoder.failure is None:
-                        yield Warning("the stream went on after its end")
-                    break
-                for event in decoder.decode(message):
-                    yield event
-            if decoder.done:
+            for event in body.feed(chunk):
+                yield event
+            if body.done:
                 break
     except NbstreamError as error:
-        failure = error
+        body.failure = error
     finally:
         await chunks.aclose()
-    if not decoder.done:
-        for message in _rest(framer, head, sniffing):
-            try:
-                for event in decoder.decode(message):
-                    yield event
-            except NbstreamError as error:
-                failure = failure or error
-    for event in decoder.close():
+    for event in body.finish():
         yield event
-    if failure is not None:
-        if decoder.word is None or not isinstance(failure, StreamInterruptedError):
-            raise failure
-        yield Warning("the connection broke after the answer had ended", failure.message[:200])
-    elif not decoder.messages and not decoder.done:
-        raise _nothing(endpoint, framer)
-    for event in decoder.end():
-        yield event
-
-
-def _rest(framer: Framer, head: bytes, sniffing: bool) -> list[Any]:
-    try:
-        messages = list(framer.feed(head)) if sniffing and head else []
-        return [*messages, *framer.finish()]
-    except NbstreamError:
-        return []
-
-
-async def _whole_events(
-    decoder: PayloadDecoder, answer: Answer, head: bytes, limit: int, streamed: bool
-) -> AsyncGenerator[StreamEvent, None]:
-    body = bytearray(head)
-    async for chunk in answer.chunks():
-        body += chunk
-        if len(body) > limit:
-            raise ProtocolError(
-                f"the answer is longer than {limit:,} bytes", data=bytes(body[:1000])
-            )
-    value, odd = decoder.parse(bytes(body).lstrip(b"\xef\xbb\xbf"))
-    if odd:
-        raise ProtocolError(
-            f"{decoder.endpoint.url} answered with broken JSON instead of a stream",
-            data=decoder.endpoint.mask(body.decode("utf-8", "replace")).encode(),
-        )
-    if streamed:
-        yield Warning("the server did not stream; this is its whole answer at once")
-    for event in decoder.whole(value):
-        yield event
-    for event in decoder.close():
-        yield event
-    for event in decoder.end():
-        yield event
-
-
-def _nothing(endpoint: Endpoint, framer: Framer) -> ProtocolError:
-    error = ProtocolError(
-        f"{endpoint.url} answered with an empty stream",
-        data=getattr(framer, "rest", b""),
-        hint="The server accepted the request and said nothing. Its log may tell why.",
-    )
-    error.retryable = True
-    return error
+    if body.failure is not None:
+        raise body.failure

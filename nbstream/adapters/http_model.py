@@ -12,7 +12,7 @@ from nbstream.errors import AuthenticationError, ProviderError, UsageError
 from nbstream.events import StreamEvent
 
 from .base import ChatModel, ChatRequest, Timeouts
-from .decoding import Framer, PayloadDecoder, body_events
+from .decoding import Body, Framer, PayloadDecoder, body_events
 from .failures import Endpoint
 from .http import Verify, post
 from .providers import key_from_environment
@@ -69,6 +69,9 @@ class HTTPModel(ChatModel):
     def authorization(self, key: str) -> dict[str, str]:
         return {"authorization": f"Bearer {key}"}
 
+    def extra_headers(self) -> dict[str, str]:
+        return {}
+
     def decoder(self, endpoint: Endpoint) -> PayloadDecoder:
         raise NotImplementedError
 
@@ -121,6 +124,7 @@ class HTTPModel(ChatModel):
             )
         headers = {
             "accept": "text/event-stream, application/json",
+            **self.extra_headers(),
             **(self.authorization(key) if key else {}),
             **self.headers,
         }
@@ -136,13 +140,15 @@ class HTTPModel(ChatModel):
                     timeouts=timeouts,
                     verify=self.verify,
                 ) as answer:
-                    events = body_events(
-                        answer,
+                    body_read = Body(
                         self.decoder(endpoint),
                         framer=self.framer(),
+                        status=answer.status,
+                        content_type=answer.content_type,
                         max_line=self.max_line,
                         streamed=stream,
                     )
+                    events = body_events(answer, body_read)
                     try:
                         async for event in events:
                             yield event

@@ -1,0 +1,76 @@
+"""Bytes through a decoder, without a network: what the adapters' tests share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from nbstream.adapters.anthropic_messages import MessagesDecoder
+from nbstream.adapters.bedrock import BedrockDecoder, EventStreamFramer
+from nbstream.adapters.cohere import CohereDecoder
+from nbstream.adapters.decoding import Body, PayloadDecoder
+from nbstream.adapters.failures import Endpoint
+from nbstream.adapters.gemini_content import GeminiDecoder
+from nbstream.adapters.lines import LineDecoder
+from nbstream.adapters.ollama import OllamaDecoder
+from nbstream.adapters.openai_chat import ChatDecoder
+from nbstream.adapters.responses import ResponsesDecoder
+from nbstream.events import RunStart, StreamEvent
+from nbstream.order import Order
+from nbstream.response import Response, fold
+
+DECODERS: dict[str, type[PayloadDecoder]] = {
+    "chat": ChatDecoder,
+    "responses": ResponsesDecoder,
+    "anthropic": MessagesDecoder,
+    "gemini": GeminiDecoder,
+    "ollama": OllamaDecoder,
+    "bedrock": BedrockDecoder,
+    "cohere": CohereDecoder,
+}
+
+ENDPOINT = Endpoint(provider="test", url="http://test/v1", model="m")
+
+
+def body_of(wire: str, **settings: Any) -> Body:
+    framer = {"ollama": LineDecoder, "bedrock": EventStreamFramer}.get(wire)
+    return Body(DECODERS[wire](ENDPOINT), framer=framer() if framer else None, **settings)
+
+
+def read(body: Body, pieces: Iterable[bytes]) -> list[StreamEvent]:
+    """All events of a body, checked for legal order; `body.failure` tells how it ended."""
+    events: list[StreamEvent] = []
+    for piece in pieces:
+        events += body.feed(piece)
+        if body.done:
+            break
+    events += body.finish()
+    check_order(events)
+    return events
+
+
+def check_order(events: Iterable[StreamEvent]) -> None:
+    order = Order()
+    order.violation(RunStart("test"))
+    for event in events:
+        assert not order.violation(event), f"{order.violation(event)}: {event}"
+
+
+def response_of(events: list[StreamEvent]) -> Response:
+    return fold([RunStart("test"), *events])
+
+
+def cuts(data: bytes, seed: int) -> list[bytes]:
+    """`data` in pieces of random size."""
+    dice = random.Random(seed)
+    pieces, at = [], 0
+    while at < len(data):
+        size = dice.choice((1, 2, 3, 7, 20, 100, 1000, 5000))
+        pieces.append(data[at : at + size])
+        at += size
+    return pieces
+
+
+def one_by_one(data: bytes) -> list[bytes]:
+    return [data[i : i + 1] for i in range(len(data))]
