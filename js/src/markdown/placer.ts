@@ -13,6 +13,7 @@ export class Placer {
     readonly parent: HTMLElement,
     readonly groupTag = "div",
     readonly before: Node | null = null,
+    readonly ungrouped = UNGROUPED,
   ) {}
 
   get count(): number {
@@ -21,7 +22,7 @@ export class Placer {
 
   /** Adds a child at the end; true if it begins a group. */
   add(node: Node): boolean {
-    const place = this.#count++ - UNGROUPED;
+    const place = this.#count++ - this.ungrouped;
     if (place < 0) {
       this.parent.insertBefore(node, this.before);
       return false;

@@ -15,6 +15,9 @@ export function isHeader(block: Block): boolean {
   return /^\|[ \t]*[^\s|]/.test(line) && (block.text === "" || block.partial === null);
 }
 
+/** Later rows go into groups, which the browser can skip; for that all rows become grids. */
+const UNGROUPED = 64;
+
 interface Row {
   element: HTMLTableRowElement;
   cells: Leaf[];
@@ -25,7 +28,8 @@ export class TableView implements View {
   readonly node: HTMLElement;
   readonly #table: HTMLTableElement;
   readonly #head: Row;
-  #body: Placer | null = null;
+  #body: HTMLTableSectionElement | null = null;
+  #more: Placer | null = null;
   #row: Row | null = null;
   #aligns: readonly string[] = [];
   #headDone = false;
@@ -78,26 +82,50 @@ export class TableView implements View {
   }
 
   #dropGuess(): void {
-    if (this.#guessed && this.#row) {
-      this.#body?.remove(this.#row.element);
-      if (this.#body?.count === 0) {
-        this.#body.parent.remove();
-        this.#body = null;
-      }
-    }
+    if (this.#guessed && this.#row) this.#removeRow(this.#row.element);
     this.#row = null;
     this.#guessed = false;
   }
 
   #addRow(): Row {
+    const row = { element: document.createElement("tr"), cells: [] };
     if (!this.#body) {
-      const body = document.createElement("tbody");
-      this.#table.append(body);
-      this.#body = new Placer(body);
+      this.#body = document.createElement("tbody");
+      this.#table.append(this.#body);
     }
-    const element = document.createElement("tr");
-    this.#body.add(element);
-    return { element, cells: [] };
+    if (this.#body.rows.length < UNGROUPED) {
+      this.#body.append(row.element);
+    } else {
+      if (!this.#more) {
+        this.#fixColumns();
+        this.#more = new Placer(this.#table, "tbody", null, 0);
+      }
+      this.#more.add(row.element);
+    }
+    return row;
+  }
+
+  #removeRow(row: HTMLElement): void {
+    if (this.#more?.count) {
+      this.#more.remove(row);
+      return;
+    }
+    row.remove();
+    if (this.#body?.rows.length === 0) {
+      this.#body.remove();
+      this.#body = null;
+    }
+  }
+
+  /** Keeps the columns as wide as they are by now: rows in groups do not see each other. */
+  #fixColumns(): void {
+    const widths = this.#head.cells.map(({ element }) => element.getBoundingClientRect().width);
+    const measured = widths.every((width) => width > 0);
+    const columns = widths.map((width) =>
+      measured ? `${Math.ceil(width)}px` : "minmax(6em, 1fr)",
+    );
+    this.#table.style.setProperty("--columns", columns.join(" "));
+    this.#table.className = "long";
   }
 
   /** Brings a row to `texts`, at least `columns` wide and, unless 0, no wider. */

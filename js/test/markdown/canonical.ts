@@ -1,7 +1,7 @@
 // Two readings of rendered DOM as text, to compare: `structure` is exact, `meaning` takes our
 // frames and tooltips off so that the specifications' own HTML can be compared.
 
-/** Every element, attribute and character; groups are transparent, adjacent text is one. */
+/** Every element, attribute and character, but for groups, colours and what they need. */
 export function structure(root: Node): string {
   let out = "";
   const visit = (node: Node): void => {
@@ -9,7 +9,7 @@ export function structure(root: Node): string {
       out += node.data.replace(/[\\<]/g, "\\$&");
     } else if (node instanceof Element) {
       if (node.matches("section.notes[hidden]")) return;
-      const transparent = node.classList.contains("group") || node.classList.contains("token");
+      const transparent = node.matches(".group, .token, tbody");
       if (!transparent) {
         const attrs = Array.from(node.attributes, (a) => ` ${a.name}=${JSON.stringify(a.value)}`);
         out += `<${node.localName}${attrs.sort().join("")}>`;

@@ -1,0 +1,73 @@
+import { type Engine, engines } from "./engines";
+import specification from "../../js/node_modules/commonmark-spec/spec.txt";
+import { texts } from "./texts";
+
+const all = texts(specification);
+let scroller: HTMLElement;
+let root: HTMLElement;
+let engine: Engine;
+let text = "";
+let at = 0;
+
+const frame = (): Promise<void> =>
+  new Promise((resolve) => requestAnimationFrame(() => resolve()));
+
+/** What the runner calls: `open` a text in an engine, then `run` frames of so many characters. */
+const bench = {
+  names: Object.keys(all),
+  engines: Object.keys(engines),
+  length: (name: string): number => all[name]?.length ?? 0,
+  async open(engineName: string, textName: string, length = Number.POSITIVE_INFINITY): Promise<void> {
+    document.body.replaceChildren();
+    scroller = document.createElement("div");
+    scroller.className = "scroller-page";
+    root = document.createElement("div");
+    scroller.append(root);
+    document.body.append(scroller);
+    text = (all[textName] ?? "").slice(0, length);
+    at = 0;
+    engine = (engines[engineName] as (typeof engines)[string])(root, text);
+    await frame();
+    await frame();
+  },
+  async run(to: number, characters: number): Promise<number> {
+    let frames = 0;
+    const limit = Math.min(to, text.length);
+    while (at < limit) {
+      await frame();
+      const next = Math.min(limit, at + characters);
+      engine.append(text.slice(at, next));
+      scroller.scrollTop = 1e9;
+      at = next;
+      frames++;
+    }
+    await frame();
+    return frames;
+  },
+  end(): void {
+    engine.end();
+  },
+  /** Streams the text while counting the elements taken out of the page. */
+  async removals(): Promise<number> {
+    let removed = 0;
+    const observer = new MutationObserver((records) => {
+      for (const record of records) {
+        for (const node of record.removedNodes) if (node instanceof Element) removed++;
+      }
+    });
+    observer.observe(root, { childList: true, subtree: true });
+    await bench.run(Number.POSITIVE_INFINITY, 32);
+    observer.disconnect();
+    return removed;
+  },
+  show(): void {
+    document.body.style.colorScheme = "light";
+  },
+};
+
+declare global {
+  interface Window {
+    bench: typeof bench;
+  }
+}
+window.bench = bench;
