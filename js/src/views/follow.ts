@@ -12,12 +12,15 @@ export class Follow {
   #following = false;
   /** The reader scrolled away. */
   #left = false;
+  #scrollers: Element[] = [];
   #scroller: Element | null = null;
   #top = 0;
   #height = 0;
   #intent = 0;
   #end: IntersectionObserver | null = null;
-  #listening: AbortController | null = null;
+  #listening = false;
+  /** Ends the listeners on the present scroller. */
+  #scrolling: AbortController | null = null;
 
   constructor(
     private readonly root: HTMLElement,
@@ -31,13 +34,13 @@ export class Follow {
   }
 
   get active(): boolean {
-    return this.#listening !== null;
+    return this.#listening;
   }
 
   start(): void {
     if (this.active || !this.root.isConnected) return;
-    this.#listening = new AbortController();
-    this.#attach(scrollerOf(this.root), this.#listening.signal);
+    this.#listening = true;
+    this.refresh();
     this.#following = !this.#left && this.#distance() <= NEAR;
     this.#end = new IntersectionObserver((entries) => {
       if (entries.at(-1)?.isIntersecting && !this.#left) this.#following = true;
@@ -46,17 +49,18 @@ export class Follow {
   }
 
   stop(): void {
-    this.#listening?.abort();
+    this.#scrolling?.abort();
     this.#end?.disconnect();
-    this.#listening = this.#end = null;
+    this.#scrolling = this.#end = this.#scroller = null;
+    this.#listening = false;
     this.#following = false;
     this.#left = false;
   }
 
   /** After the text has grown. */
   measure(): void {
-    const scroller = this.#scroller;
-    if (!this.#listening || !scroller) return;
+    if (!this.#listening) return;
+    const scroller = this.#attach();
     if (this.#following) {
       const distance = this.#distance();
       if (distance > 0) scroller.scrollTop += distance;
@@ -65,17 +69,11 @@ export class Follow {
     this.#height = scroller.scrollHeight;
   }
 
-  /** A nearer ancestor may have begun to scroll. */
+  /** Styles may have changed: another ancestor may scroll now. */
   refresh(): void {
     if (!this.#listening) return;
-    const scroller = scrollerOf(this.root);
-    if (scroller === this.#scroller) return;
-    const following = this.#following;
-    const left = this.#left;
-    this.stop();
-    this.#left = left;
-    this.start();
-    this.#following = following;
+    this.#scrollers = scrollersOf(this.root);
+    this.#attach();
   }
 
   jump(): void {
@@ -100,10 +98,17 @@ export class Follow {
     return this.end.getBoundingClientRect().bottom + MARGIN - this.bounds().bottom;
   }
 
-  #attach(scroller: Element, signal: AbortSignal): void {
+  /** Listens to the nearest ancestor that scrolls at present. */
+  #attach(): Element {
+    const last = this.#scrollers.at(-1) as Element;
+    const scroller = this.#scrollers.find((each) => each.scrollHeight > each.clientHeight) ?? last;
+    if (scroller === this.#scroller) return scroller;
     this.#scroller = scroller;
     this.#top = scroller.scrollTop;
     this.#height = scroller.scrollHeight;
+    this.#scrolling?.abort();
+    this.#scrolling = new AbortController();
+    const { signal } = this.#scrolling;
     const page = scroller === document.scrollingElement;
     const target: EventTarget = page ? document : scroller;
     const options = { passive: true, signal };
@@ -122,6 +127,7 @@ export class Follow {
       },
       options,
     );
+    return scroller;
   }
 
   #scrolled(scroller: Element): void {
@@ -151,11 +157,13 @@ export class Follow {
   }
 }
 
-function scrollerOf(element: Element): Element {
+/** The ancestors that scroll, or will once they hold enough; nearest first, the page itself last. */
+function scrollersOf(element: Element): Element[] {
+  const found: Element[] = [];
   for (let each = element.parentElement; each; each = each.parentElement) {
-    if (each.scrollHeight <= each.clientHeight) continue;
+    if (each === document.scrollingElement) break;
     const { overflowY } = getComputedStyle(each);
-    if (overflowY === "auto" || overflowY === "scroll") return each;
+    if (overflowY === "auto" || overflowY === "scroll") found.push(each);
   }
-  return document.scrollingElement ?? document.documentElement;
+  return [...found, document.scrollingElement ?? document.documentElement];
 }

@@ -66,6 +66,7 @@ export class StreamView implements Painted {
   /** The view has been put into the page. */
   arrive(): void {
     if (this.#running) this.#follow.start();
+    this.write();
     painter.request(this);
     if (this.#ticker === 0 && !this.connection.store.ended) {
       this.#ticker = setInterval(() => this.#tick(), TICK) as unknown as number;
