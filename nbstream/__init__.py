@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .adapters.base import ChatModel as ChatModel
     from .adapters.base import ChatRequest as ChatRequest
     from .adapters.base import Timeouts as Timeouts
-    from .config import configure as configure
     from .adapters.demo import Demo as Demo
     from .adapters.litellm import LiteLLM as LiteLLM
     from .adapters.openai_compatible import OpenAICompatible as OpenAICompatible
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from .adapters.registry import register_model as register_model
     from .adapters.registry import unregister_model as unregister_model
     from .adapters.scripted import Scripted as Scripted
+    from .config import configure as configure
     from .errors import AuthenticationError as AuthenticationError
     from .errors import ConnectError as ConnectError
     from .errors import ContentFilterError as ContentFilterError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .events import StreamEvent as StreamEvent
     from .response import Response as Response
     from .run import Stream as Stream
+    from .start import record_to as record_to
     from .start import replay as replay
     from .start import show as show
     from .start import stream as stream
@@ -72,7 +73,7 @@ _ROOMS = {
     "config": ("configure",),
     "response": ("Response",),
     "run": ("Stream",),
-    "start": ("replay", "show", "stream"),
+    "start": ("record_to", "replay", "show", "stream"),
     "widget": ("StreamView",),
 }
 

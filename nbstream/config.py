@@ -14,8 +14,17 @@ _SETTINGS: dict[str, str] = {
     "max_tokens": "the longest answer, in tokens",
     "top_p": "nucleus sampling",
     "timeout": "seconds for the whole run, or nbstream.Timeouts",
+    "chart": 'False: no chart; "open": the chart is open from the start',
+    "prices": "{model: (input, output)} in US dollars per million tokens",
+    "tokenizer": "text -> number of tokens, where nobody else counts them",
     "retries": "how often a failed request is sent again before the first token",
+    "record_to": "folder into which every run is recorded",
+    "replay": "folder of recordings that answer in place of the model",
+    "replay_mode": "auto (record what is missing), record, replay (never call), off",
+    "replay_speed": "pace of a replay; 1 is as recorded, the default is at once",
 }
+
+_ENVIRONMENT = {"model": "NBSTREAM_MODEL", "replay_mode": "NBSTREAM_REPLAY_MODE"}
 
 _values: dict[str, Any] = {}
 
@@ -23,8 +32,11 @@ _values: dict[str, Any] = {}
 def configure(**settings: Any) -> dict[str, Any]:
     """Set defaults for `stream()` and `%%stream`; None takes one back. Returns what is set now.
 
-    Settings: model, system, temperature, max_tokens, top_p, timeout, retries. The environment variable
-    NBSTREAM_MODEL names the model where `model` is not set.
+    Settings: model, system, temperature, max_tokens, top_p, timeout (seconds or `Timeouts`), retries;
+    record_to (a folder for recordings of every run); replay (a folder of recordings that answer in place of
+    the model), replay_mode ("auto" records what is missing, "record", "replay" never calls the model, "off")
+    and replay_speed (1 is the recorded pace; the default is at once). The environment variable
+    NBSTREAM_MODEL names the model where `model` is not set, NBSTREAM_REPLAY_MODE the replay_mode.
     """
     for name, value in settings.items():
         if name not in _SETTINGS:
@@ -42,6 +54,7 @@ def setting(name: str, value: Any = None) -> Any:
     """`value` where it is given, else the session's default, else None."""
     if value is not None:
         return value
-    if name == "model":
-        return _values.get("model") or os.environ.get("NBSTREAM_MODEL") or None
-    return _values.get(name)
+    given = _values.get(name)
+    if given is None and name in _ENVIRONMENT:
+        return os.environ.get(_ENVIRONMENT[name]) or None
+    return given

@@ -42,7 +42,7 @@ FLAGS = (
         {"choices": ("markdown", "text", "code", "json"), "default": "markdown"},
     ),
     Flag(("--bg",), "return at once; NAME is bound to the Stream", "", {"action": "store_true"}),
-    Flag(("--record",), "save the run as a recording when it ends", "FILE"),
+    Flag(("--record",), "record the run, event by event, for nbstream.replay", "FILE"),
     Flag(("-u", "--usage"), "print the provider's token usage", "", {"action": "store_true"}),
     Flag(("-R", "--hide-thinking"), "do not show thinking", "", {"action": "store_true"}),
     Flag(

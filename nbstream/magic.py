@@ -18,6 +18,7 @@ from .cell import show
 from .config import setting
 from .errors import AuthenticationError, NbstreamError, UsageError
 from .fill import fill
+from .recording import Recorder
 from .response import Response
 from .run import Stream
 
@@ -122,7 +123,7 @@ class StreamMagics(Configurable):
         self.running.add(run)
         run.on(lambda _: self.running.discard(run), "run_end")
         if options.record:
-            run.on(lambda _: run.save(options.record), "run_end")
+            run.on(Recorder(options.record))
         show(
             run,
             format=options.format,

@@ -1,25 +1,62 @@
-"""A run as a file: JSON lines, a header first, then one event a line as it happened."""
+"""A run as a file: JSON lines, a header first, then one event a line as it happened.
+
+    {"format":"nbstream recording","version":1}
+    {"type":"run_start",…}
+    {"type":"text_delta","seq":1,"time":0.31,…}
+
+A recording holds what was answered, never a key and never the request.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from .errors import UsageError
-from .events import StreamEvent, decode, encode
+from .events import RunEnd, StreamEvent, decode, encode
 
 FORMAT = "nbstream recording"
 VERSION = 1
+SUFFIX = ".jsonl"
+
+
+class Recorder:
+    """Writes events as they come, each at once: a crash loses at most the last line.
+
+    Call it with each event, e.g. as a callback of a stream; it closes its file after `run_end`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file: BinaryIO | None = None
+
+    def __call__(self, event: StreamEvent) -> None:
+        if self._file is None:
+            self._file = self._open()
+        self._file.write(encode(event) + b"\n")
+        if isinstance(event, RunEnd):
+            self.close()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _open(self) -> BinaryIO:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(self.path, "wb", buffering=0)  # noqa: SIM115
+        file.write(msgspec.json.encode({"format": FORMAT, "version": VERSION}) + b"\n")
+        return file
 
 
 def write_recording(path: str | Path, events: Iterable[StreamEvent]) -> None:
     """Write all events to `path`, replacing it."""
-    with open(path, "wb") as file:
-        file.write(msgspec.json.encode({"format": FORMAT, "version": VERSION}) + b"\n")
-        for event in events:
-            file.write(encode(event) + b"\n")
+    recorder = Recorder(path)
+    for event in events:
+        recorder(event)
+    recorder.close()
 
 
 def read_recording(path: str | Path) -> Iterator[StreamEvent]:
@@ -36,6 +73,15 @@ def read_recording(path: str | Path) -> Iterator[StreamEvent]:
                 if not line.endswith(b"\n"):
                     return
                 raise UsageError(f"{path}, line {number}, is not an event: {error}") from error
+
+
+def is_whole(path: str | Path) -> bool:
+    """Whether a recording exists and holds an answer that ended as it should."""
+    try:
+        ends = [event for event in read_recording(path) if isinstance(event, RunEnd)]
+    except (OSError, UsageError):
+        return False
+    return bool(ends) and ends[-1].finish_reason not in ("error", "stopped", "unknown")
 
 
 def _check_header(path: str | Path, line: bytes) -> None:

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from .adapters.base import Source, Timeouts
+from .config import setting
 from .errors import NbstreamError, StreamTimeoutError, UsageError, error_from_event
 from .events import Error, FinishReason, RunEnd, StreamEvent, Usage, Warning, event_type, stamp
 from .frozen import to_html, to_markdown
 from .metrics import Metrics
 from .portal import portal
+from .pricing import cost_of
 from .pump import Pump
 from .reader import Reader, answer_text, every_event
 from .recording import write_recording
 from .response import Response
+from .tables import EventList
 from .transcript import Status, ToolPart, Transcript
 
 Callback = Callable[[StreamEvent], "Awaitable[None] | None"]
@@ -47,9 +50,9 @@ class Stream:
     ) -> None:
         self.source = source
         self.title = title
-        self.events: list[StreamEvent] = []
+        self.events = EventList()
         self.transcript = Transcript()
-        self.metrics = Metrics()
+        self.metrics = Metrics(price=cost_of, tokenizer=setting("tokenizer"))
         self.ended = False
         self._callbacks: list[_Listener] = []
         self._callback_tasks: set[asyncio.Task[Any]] = set()
@@ -128,7 +131,7 @@ class Stream:
         elif _running_loop() is loop:
             self._pump.stop()
         else:
-            loop.call_soon_threadsafe(self._pump.stop)
+            loop.call_soon_threadsafe(self._stop_now)
 
     def __await__(self) -> Generator[Any, None, Response]:
         return self._wait().__await__()
@@ -238,6 +241,10 @@ class Stream:
         return _wait(woken, timeout)
 
     # ── inside ────────────────────────────────────────────────────────────────
+
+    def _stop_now(self) -> None:
+        # A method of the stream's own: a dropped stream lives until its callbacks have heard the end.
+        self._pump.stop()
 
     def _start_on(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

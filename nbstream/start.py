@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from . import cell
+from . import cell, tapes
 from .adapters.base import ChatModel, ChatRequest, Prompt, Source, Timeouts
+from .adapters.recorded import recorded
 from .adapters.registry import model as find_model
-from .config import setting
+from .config import configure, setting
 from .errors import UsageError
-from .events import RunEnd, RunStart, StreamEvent
-from .recording import read_recording
 from .run import Stream
 
 
@@ -54,16 +51,26 @@ def stream(
         timeouts=timeouts,
         **provider_options,
     )
-    source = Source(
+    attempts = setting("retries", retries)
+    tape = tapes.taped(chat, request)
+    stream = Stream(
+        tape or _asking(chat, request),
+        title=title,
+        timeouts=timeouts,
+        retries=2 if attempts is None else attempts,
+    )
+    if tape is None:
+        tapes.record(stream, chat, request)
+    return stream
+
+
+def _asking(chat: ChatModel, request: ChatRequest) -> Source:
+    return Source(
         events=lambda: chat.events(request),
         model=chat.name,
         provider=chat.provider,
         restartable=True,
         secrets=chat.secrets(),
-    )
-    attempts = setting("retries", retries)
-    return Stream(
-        source, title=title, timeouts=timeouts, retries=2 if attempts is None else attempts
     )
 
 
@@ -85,25 +92,13 @@ def show(source: Any, title: str = "", **options: Any) -> Stream:
 
 def replay(path: str | Path, speed: float | None = 1.0) -> Stream:
     """The stream of a recording: the same events, at `speed` times the recorded pace (None: at once)."""
-    if speed is not None and speed <= 0:
-        raise UsageError("speed must be greater than 0.", hint="Use None for at once.")
-    events = read_recording(path)
-    first = next(events, None)
-    head = first if isinstance(first, RunStart) else RunStart("")
+    source = recorded(path, speed)
+    return Stream(source, timeouts=Timeouts(first=None, between=None), retries=0)
 
-    async def play() -> AsyncGenerator[StreamEvent, None]:
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        for event in read_recording(path):
-            if speed is not None and (wait := began + event.time / speed - clock()) > 0.001:
-                await asyncio.sleep(wait)
-            if not isinstance(event, RunStart):
-                yield event
-            if isinstance(event, RunEnd):
-                return
 
-    source = Source(events=play, model=head.model, provider=head.provider)
-    return Stream(source, title=head.title, timeouts=Timeouts(first=None, between=None), retries=0)
+def record_to(folder: str | Path | None) -> None:
+    """Record every run of this session into `folder`, numbered in order; None ends it."""
+    configure(record_to=folder)
 
 
 def as_timeouts(timeout: float | Timeouts | None) -> Timeouts:

@@ -17,9 +17,9 @@ PACKAGE = Path(__file__).parents[1] / "nbstream"
 #: From the ground up. A room imports from its own floor and from those below.
 FLOORS = [
     {"_version", "events", "errors"},
-    {"order", "transcript", "metrics", "frozen", "response", "recording"},
-    {"adapters", "config"},
-    {"portal", "pump", "reader", "run"},
+    {"order", "sampling", "tables", "transcript", "metrics", "frozen", "response", "recording"},
+    {"adapters", "config", "pricing"},
+    {"portal", "pump", "reader", "run", "tapes"},
     {"wire"},
     {"widget"},
     {"cell", "start"},

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import tempfile
 import time
+import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nbstream as nb
 from nbstream.adapters.base import Source
-from nbstream.events import RunEnd, TextDelta
+from nbstream.events import RunEnd, RunStart, TextDelta, ToolProgress, stamp
+from nbstream.recording import read_recording, write_recording
 from nbstream.run import Stream
 
 
@@ -54,3 +61,109 @@ def test_what_is_no_recording_is_said_so(tmp_path, text):
     path.write_text(text)
     with pytest.raises(nb.UsageError, match="is not a recording"):
         nb.replay(path)
+
+
+@given(st.lists(st.one_of(st.text(), st.integers()), max_size=30))
+def test_the_round_trip_is_exact(items):
+    events = [
+        RunStart("r"),
+        *(TextDelta(0, i) if isinstance(i, str) else ToolProgress("c", i) for i in items),
+        RunEnd("stop"),
+    ]
+    stamped = [stamp(event, seq, seq / 7) for seq, event in enumerate(events)]
+    with tempfile.TemporaryDirectory() as folder:
+        write_recording(f"{folder}/run.jsonl", stamped)
+        assert list(read_recording(f"{folder}/run.jsonl")) == stamped
+
+
+def test_a_killed_process_loses_nothing_but_a_torn_line(tmp_path):
+    path = tmp_path / "run.jsonl"
+    code = f"""
+import os, signal
+from nbstream.events import RunStart, TextDelta
+from nbstream.recording import Recorder
+record = Recorder({str(path)!r})
+record(RunStart("r"))
+for n in range(1000):
+    record(TextDelta(0, str(n)))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+    assert len(list(read_recording(path))) == 1001
+    path.write_bytes(path.read_bytes()[:-5])
+    assert len(list(read_recording(path))) == 1000
+
+
+def test_a_long_recording_is_read_as_it_plays(tmp_path):
+    path = tmp_path / "run.jsonl"
+    write_recording(path, (TextDelta(0, "word ") for _ in range(200_000)))
+    reader = read_recording(path)
+    tracemalloc.start()
+    count = sum(1 for _ in reader)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 200_000
+    assert peak < 1_000_000
+
+
+@pytest.fixture
+def settings():
+    yield nb.configure
+    nb.configure(record_to=None, replay=None, replay_mode=None, replay_speed=None)
+
+
+class Counted(nb.Scripted):
+    calls = 0
+
+    def events(self, request):
+        self.calls += 1
+        return super().events(request)
+
+
+def test_a_recorded_request_is_answered_without_the_model(tmp_path, settings):
+    settings(replay=tmp_path)
+    model = Counted("one two three", delay=0)
+    ask = lambda prompt, **options: nb.stream(prompt, model=model, **options).result()  # noqa: E731
+    first = ask("hello")
+    assert ask("hello").text == first.text
+    assert model.calls == 1
+    ask("hello", temperature=0.5)
+    ask("bye")
+    assert model.calls == 3
+    settings(replay_mode="off")
+    ask("hello")
+    assert model.calls == 4
+    settings(replay_mode="record")
+    ask("hello")
+    assert model.calls == 5
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_only_recordings_may_answer(tmp_path, settings, monkeypatch):
+    settings(replay=tmp_path)
+    monkeypatch.setenv("NBSTREAM_REPLAY_MODE", "replay")
+    with pytest.raises(nb.UsageError, match="was never recorded"):
+        nb.stream("hello", model=nb.Scripted("x"))
+
+
+def test_half_an_answer_is_no_tape(tmp_path, settings):
+    settings(replay=tmp_path)
+    model = Counted("one two three four", delay=0.01)
+    for _ in nb.stream("hello", model=model).text_deltas():
+        break
+    deadline = time.monotonic() + 5
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert nb.stream("hello", model=model).result().text.strip() == "one two three four"
+    assert model.calls == 2
+
+
+def test_every_run_is_recorded(tmp_path, settings):
+    nb.record_to(tmp_path / "runs")
+    for prompt in ("a", "b"):
+        nb.stream(prompt, model=nb.Scripted("text", delay=0)).result()
+    nb.record_to(None)
+    nb.stream("c", model=nb.Scripted("text", delay=0)).result()
+    recordings = list((tmp_path / "runs").iterdir())
+    assert len(recordings) == 2
+    assert nb.replay(recordings[0], speed=None).result().text.strip() == "text"

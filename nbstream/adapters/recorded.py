@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from ..errors import UsageError
-from ..events import RunEnd, RunStart, StreamEvent
-from ..recording import read_recording
+from nbstream.errors import UsageError
+from nbstream.events import RunEnd, RunStart, StreamEvent
+from nbstream.recording import read_recording
+
 from .base import Source
 
 
