@@ -33,6 +33,8 @@ def configure(**settings: Any) -> dict[str, Any]:
     """Set defaults for `stream()` and `%%stream`; None takes one back. Returns what is set now.
 
     Settings: model, system, temperature, max_tokens, top_p, timeout (seconds or `Timeouts`), retries;
+    chart (False: none; "open": open from the start), prices ({model: (input, output)} in US dollars per
+    million tokens), tokenizer (text -> number of tokens);
     record_to (a folder for recordings of every run); replay (a folder of recordings that answer in place of
     the model), replay_mode ("auto" records what is missing, "record", "replay" never calls the model, "off")
     and replay_speed (1 is the recorded pace; the default is at once). The environment variable

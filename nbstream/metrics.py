@@ -1,123 +1,486 @@
-"""Speed and size of a run, as a pure fold over its events; every time is in seconds since it began.
+"""Speed, size and cost of a run, as a pure fold over its events; every time is in seconds since it began.
 
-Definitions follow the serving benchmarks (vLLM `benchmark_serving`, LLMPerf, NVIDIA GenAI-Perf): time to
-first token is the wait for the first content of any kind; the decode rate is the tokens after the first
-divided by the time after the first, so that queueing never counts into it.
+The definitions are those of the serving benchmarks. Time to first token is the wait for the first content
+of any kind (vLLM `bench serve`, LLMPerf, GenAI-Perf and its successor AIPerf; empty responses do not count).
+Inter-token latencies are the waits between neighbouring deltas as they arrived, the first token's left out
+(vLLM's ITL). The rate is what GenAI-Perf calls output token throughput per user, the inverse of vLLM's TPOT:
+tokens after the first divided by the seconds after the first. LLMPerf's own rate divides by the whole time
+instead and is not used. What this adds: each request of a run waits anew, so the wait for its first token,
+and the time in which a tool ran, never count into the rate.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from .events import (
+    ContentPart,
     Delta,
     Event,
+    FinishReason,
     IterationEnd,
+    IterationStart,
     RunEnd,
     RunStart,
+    StepStart,
     StreamEvent,
     TextDelta,
+    ThinkingDelta,
+    ToolApproval,
+    ToolCallDelta,
+    ToolCallStart,
+    ToolProgress,
     ToolResult,
     Usage,
 )
+from .sampling import CurrentRate, Gaps, Series
+from .tables import to_pandas
 
-TokenSource = Literal["provider", "deltas"]
+#: Where a number of tokens comes from, the best first: the provider's usage; the server's own timings
+#: (llama.cpp, Ollama); pieces counted as they arrived, where they have the size of tokens; a tokenizer
+#: that was set; a quarter of the characters. From "deltas" on it is an estimate.
+TokenSource = Literal["provider", "server", "deltas", "tokenizer", "characters"]
+SOURCES: tuple[TokenSource, ...] = ("provider", "server", "deltas", "tokenizer", "characters")
+
+#: A wait between two deltas that counts as a stall, in seconds, and how many of them are listed.
+STALL = 1.0
+MOST_STALLS = 100
+#: Deltas of more characters than this on average are not single tokens.
+TOKEN_SIZE = 10
+
+Price = Callable[..., "float | None"]
+
+
+class Iteration:
+    """One request of a run and its answer: a plain run has one, an agent one each time it asks.
+
+    `start`, `first`, `last`: when it began, gave its first and its latest content. `decode_time`: seconds
+    between its deltas, without tools. `usage`: the provider's figures, None where it gave none.
+    """
+
+    __slots__ = (
+        "_resting",
+        "bursts",
+        "characters",
+        "decode_time",
+        "deltas",
+        "finish_reason",
+        "first",
+        "last",
+        "number",
+        "start",
+        "step",
+        "thinking_deltas",
+        "tokenized",
+        "tool_time",
+        "usage",
+    )
+
+    def __init__(self, number: int, step: str, start: float) -> None:
+        self.number = number
+        self.step = step
+        self.start = start
+        self.first: float | None = None
+        self.last: float | None = None
+        self.decode_time = 0.0
+        self.tool_time = 0.0
+        self.deltas = 0
+        self.thinking_deltas = 0
+        self.characters = 0
+        self.tokenized: int | None = None
+        self.bursts = 0
+        self.usage: Usage | None = None
+        self.finish_reason: FinishReason | None = None
+        self._resting = True
+
+    @property
+    def ttft(self) -> float | None:
+        """Seconds from the request to the first content."""
+        return None if self.first is None else self.first - self.start
+
+    @property
+    def token_source(self) -> TokenSource:
+        usage = self.usage
+        if usage is not None and usage.output_tokens is not None and not usage.estimated:
+            return "server" if _server_timed(usage) else "provider"
+        if self.deltas and self.characters / self.deltas > TOKEN_SIZE:
+            return "characters" if self.tokenized is None else "tokenizer"
+        return "deltas"
+
+    @property
+    def output_tokens(self) -> int:
+        """Tokens generated, thinking included."""
+        source = self.token_source
+        if source == "deltas":
+            return self.deltas
+        if source == "tokenizer":
+            return self.tokenized or 0
+        if source == "characters":
+            return max(1, round(self.characters / 4))
+        return self.usage.output_tokens or 0  # type: ignore[union-attr]
+
+    @property
+    def decoded_tokens(self) -> int:
+        """The tokens that `decode_time` was spent on: neither the first ones nor thinking nobody saw."""
+        hidden = 0
+        if self.usage is not None and not self.thinking_deltas:
+            hidden = self.usage.reasoning_tokens or 0
+        return max(self.output_tokens - hidden - self.bursts, 0)
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        return _rate(self.decoded_tokens, self.decode_time)
+
+    @property
+    def server_tokens_per_second(self) -> float | None:
+        """The rate as the server itself measured it (llama.cpp, Ollama)."""
+        details = (self.usage and self.usage.details) or {}
+        timings = details.get("timings")
+        if isinstance(timings, dict) and timings.get("predicted_per_second"):
+            return float(timings["predicted_per_second"])
+        if details.get("eval_duration") and self.usage and self.usage.output_tokens:
+            return self.usage.output_tokens / (details["eval_duration"] / 1e9)
+        return None
+
+    def rest(self) -> None:
+        """What comes next was not waited for by the decoder: a tool ran, or a request was made."""
+        self._resting = True
+
+    def to_dict(self) -> dict[str, Any]:
+        usage = self.usage or Usage()
+        return {
+            "iteration": self.number,
+            "step": self.step,
+            "start": self.start,
+            "ttft": self.ttft,
+            "tokens_per_second": self.tokens_per_second,
+            "output_tokens": self.output_tokens,
+            "token_source": self.token_source,
+            "input_tokens": usage.input_tokens,
+            "cached_tokens": usage.cache_read_tokens,
+            "thinking_tokens": self.thinking_tokens,
+            "decode_time": self.decode_time,
+            "tool_time": self.tool_time,
+            "finish_reason": self.finish_reason,
+        }
+
+    @property
+    def thinking_tokens(self) -> int | None:
+        """Reported, or counted where thinking was streamed; None where neither."""
+        reported = self.usage.reasoning_tokens if self.usage else None
+        return reported if reported is not None else self.thinking_deltas or None
 
 
 class Metrics:
-    """What `stream.metrics` shows.
+    """What `stream.metrics` shows. Times are in seconds, rates in tokens a second, costs in US dollars.
 
-    `ttft`: seconds to the first content (text, thinking, refusal or tool call), None before it.
-    `ttfv`: seconds to the first visible text. `last`: seconds to the latest content.
-    `elapsed`: seconds to the end, None while running.
+    `ttft`: to the first content (text, thinking, refusal or tool call), None before it.
+    `ttfv`: to the first visible text. `last`: to the latest content. `elapsed`: to the end, None while
+    running. `iterations`: each request of the run. `gaps`: the waits between deltas. `stalls`: [start,
+    seconds] of waits of a second and more. `series`: tokens over time. `started_at` is Unix time.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        price: Price | None = None,
+        tokenizer: Callable[[str], int] | None = None,
+    ) -> None:
         self.ttft: float | None = None
         self.ttfv: float | None = None
         self.last: float | None = None
         self.elapsed: float | None = None
         self.started_at = 0.0
         self.deltas = 0
-        self.tool_time = 0.0
-        self._reported: int | None = None
-        self._reported_before = 0
-        self._deltas_before = 0
+        self.iterations: list[Iteration] = []
+        self.gaps = Gaps()
+        self.stalls: list[list[float]] = []
+        self.series = Series()
+        self._current = CurrentRate()
+        self._open: dict[str, Iteration] = {}
+        self._step_start: dict[str, float] = {}
+        self._model = self._provider = ""
+        self._price = price
+        self._tokenizer = tokenizer
 
     def apply(self, event: StreamEvent) -> None:
         if isinstance(event, Delta):
-            if self.ttft is None:
-                self.ttft = event.time
-            if self.ttfv is None and isinstance(event, TextDelta):
-                self.ttfv = event.time
-            self.last = event.until or event.time
-            self.deltas += event.count
+            self._delta(event)
         elif (fold := _FOLD.get(type(event))) is not None:
             fold(self, event)
 
+    # ── the fold ──────────────────────────────────────────────────────────────
+
+    def _delta(self, event: Delta) -> None:
+        time, count = event.time, event.count
+        until = event.until or time
+        now = self._open.get(event.step) or self._begin(event)
+        if now._resting:
+            self._content(event)
+        else:
+            self._gap(now, time if now.last is None else now.last, time)
+        if until > time and count > 1:
+            each = (until - time) / (count - 1)
+            for n in range(count - 1):
+                self._gap(now, time + n * each, time + (n + 1) * each)
+        now.last = self.last = until
+        now.deltas += count
+        self.deltas += count
+        text: str = event.arguments if isinstance(event, ToolCallDelta) else event.text  # type: ignore[attr-defined]
+        now.characters += len(text)
+        if self._tokenizer is not None:
+            now.tokenized = (now.tokenized or 0) + self._tokenizer(text)
+        if isinstance(event, ThinkingDelta):
+            now.thinking_deltas += count
+        elif self.ttfv is None and isinstance(event, TextDelta):
+            self.ttfv = time
+        self.series.add(until, count)
+        self._current.add(until, count)
+
+    def _content(self, event: Event) -> None:
+        """Content came: the first, or the first after a rest."""
+        now = self._open.get(event.step) or self._begin(event)
+        if self.ttft is None:
+            self.ttft = event.time
+        if now.first is None:
+            now.first = event.time
+        if now._resting:
+            now._resting = False
+            now.bursts += 1
+            now.last = event.time
+
+    def _gap(self, now: Iteration, since: float, until: float) -> None:
+        gap = until - since
+        now.decode_time += gap
+        self.gaps.add(gap)
+        if gap >= STALL and len(self.stalls) < MOST_STALLS:
+            self.stalls.append([since, gap])
+
+    def _begin(self, event: Event) -> Iteration:
+        number = sum(each.step == event.step for each in self.iterations) + 1
+        start = event.time if self.iterations else 0.0
+        start = self._step_start.pop(event.step, start)
+        iteration = self._open[event.step] = Iteration(number, event.step, start)
+        self.iterations.append(iteration)
+        return iteration
+
     def _run_start(self, event: RunStart) -> None:
         self.started_at = event.started_at
+        self._model, self._provider = event.model, event.provider
+
+    def _step(self, event: StepStart) -> None:
+        self._step_start[event.name] = event.time
 
     def _usage(self, event: Usage) -> None:
-        if event.output_tokens is not None and not event.estimated:
-            self._reported = event.output_tokens
-
-    def _iteration_end(self, _: IterationEnd) -> None:
-        self._reported_before += (
-            self._reported if self._reported is not None else self.deltas - self._deltas_before
+        now = self._open.get(event.step) or (
+            self.iterations[-1] if self.iterations else self._begin(event)
         )
-        self._deltas_before = self.deltas
-        self._reported = None
+        now.usage = event
 
-    def _tool_result(self, event: ToolResult) -> None:
-        self.tool_time += event.duration or 0.0
+    def _iteration_start(self, event: IterationStart) -> None:
+        self._open.pop(event.step, None)
+        now = self._begin(event)
+        now.number, now.start = event.iteration, event.time
+
+    def _iteration_end(self, event: IterationEnd) -> None:
+        now = self._open.pop(event.step, None)
+        if now is not None:
+            now.usage = event.usage or now.usage
+            now.finish_reason = event.finish_reason
+
+    def _tool(self, event: StreamEvent) -> None:
+        if now := self._open.get(event.step):
+            now.rest()
+        if isinstance(event, ToolResult) and (now := now or self._latest(event.step)):
+            now.tool_time += event.duration or 0.0
+
+    def _latest(self, step: str) -> Iteration | None:
+        return next((each for each in reversed(self.iterations) if each.step == step), None)
 
     def _run_end(self, event: RunEnd) -> None:
         self.elapsed = event.time
+        for now in self._open.values():
+            now.finish_reason = now.finish_reason or event.finish_reason
+
+    # ── figures ───────────────────────────────────────────────────────────────
 
     @property
     def token_source(self) -> TokenSource:
-        """Where `output_tokens` comes from: the provider's usage, or deltas counted (an estimate)."""
-        pending = self.deltas > self._deltas_before
-        reported = self._reported is not None or (self._reported_before and not pending)
-        return "provider" if reported else "deltas"
+        """Where `output_tokens` comes from, see `TokenSource`; the weakest one of the iterations."""
+        places = [SOURCES.index(each.token_source) for each in self.iterations]
+        return SOURCES[max(places, default=SOURCES.index("deltas"))]
+
+    @property
+    def estimated(self) -> bool:
+        """Whether `output_tokens` is an estimate."""
+        return self.token_source not in ("provider", "server")
 
     @property
     def output_tokens(self) -> int:
-        """Tokens generated so far, reasoning included."""
-        current = self.deltas - self._deltas_before if self._reported is None else self._reported
-        return self._reported_before + current
+        """Tokens generated so far, thinking included."""
+        return sum(each.output_tokens for each in self.iterations)
+
+    @property
+    def input_tokens(self) -> int | None:
+        """Tokens read, cached ones included; None where the provider did not say."""
+        return self._reported("input_tokens")
+
+    @property
+    def cached_tokens(self) -> int | None:
+        """Input tokens read from the provider's cache; None where it did not say."""
+        return self._reported("cache_read_tokens")
+
+    @property
+    def thinking_tokens(self) -> int | None:
+        """Tokens of thinking, reported or counted; None where there is nothing to count."""
+        return _sum(each.thinking_tokens for each in self.iterations)
+
+    def _reported(self, name: str) -> int | None:
+        return _sum(getattr(each.usage, name) for each in self.iterations if each.usage)
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Decode rate: tokens after the first per second after the first; None before two deltas."""
-        if self.ttft is None or self.last is None:
+        """The overall rate: tokens after the first per second after the first; None before two deltas."""
+        tokens = sum(each.decoded_tokens for each in self.iterations)
+        return _rate(tokens, self.decode_time)
+
+    @property
+    def server_tokens_per_second(self) -> float | None:
+        """The rate as the server measured it in its latest answer; None where it does not say."""
+        rates = [each.server_tokens_per_second for each in self.iterations]
+        return next((rate for rate in reversed(rates) if rate is not None), None)
+
+    def current_rate(self, now: float) -> float | None:
+        """The smoothed rate `now` seconds after the run began, over about the last second."""
+        rate = self._current.at(now)
+        return None if rate is None else rate * self.tokens_per_delta
+
+    @property
+    def tokens_per_delta(self) -> float:
+        """What one delta in `series` stands for, in tokens."""
+        return self.output_tokens / self.deltas if self.deltas else 1.0
+
+    @property
+    def decode_time(self) -> float:
+        """Seconds in which tokens came: without waiting for first tokens and without tools."""
+        return sum(each.decode_time for each in self.iterations)
+
+    @property
+    def wait_time(self) -> float:
+        """Seconds of waiting for the first token of each iteration: queue, network and prompt."""
+        return sum(each.ttft or 0.0 for each in self.iterations)
+
+    @property
+    def tool_time(self) -> float:
+        """Seconds that tools took, as they reported them; tools side by side add up."""
+        return sum(each.tool_time for each in self.iterations)
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars: the provider's figure, else computed from known prices; None where unknown."""
+        return self.cost_with(0)
+
+    def cost_with(self, prompt_tokens: int) -> float | None:
+        """The cost so far, with `prompt_tokens` of input where the provider has not said how many."""
+        costs = [self._cost(each, prompt_tokens) for each in self.iterations]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if costs and len(known) == len(costs) else None
+
+    def _cost(self, iteration: Iteration, prompt_tokens: int) -> float | None:
+        usage = iteration.usage or Usage()
+        if usage.cost is not None:
+            return usage.cost
+        if self._price is None or (usage.input_tokens is None and not prompt_tokens):
             return None
-        seconds = self.last - self.ttft - self.tool_time
-        if seconds <= 0 or self.output_tokens < 2:
-            return None
-        return (self.output_tokens - 1) / seconds
+        counted = Usage(
+            input_tokens=prompt_tokens if usage.input_tokens is None else usage.input_tokens,
+            output_tokens=iteration.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+        )
+        wait = self.elapsed is not None or prompt_tokens > 0
+        return self._price(self._model, self._provider, counted, load=wait)
 
     def to_dict(self) -> dict[str, Any]:
+        """The figures as plain values, None where unknown. `gap_*` are inter-token latencies."""
+        p50, p95, p99 = self.gaps.quantiles(0.5, 0.95, 0.99)
         return {
             "ttft": self.ttft,
             "ttfv": self.ttfv,
             "elapsed": self.elapsed,
+            "input_tokens": self.input_tokens,
+            "cached_tokens": self.cached_tokens,
+            "thinking_tokens": self.thinking_tokens,
             "output_tokens": self.output_tokens,
             "token_source": self.token_source,
             "tokens_per_second": self.tokens_per_second,
+            "server_tokens_per_second": self.server_tokens_per_second,
+            "cost": self.cost,
+            "decode_time": self.decode_time,
+            "wait_time": self.wait_time,
+            "tool_time": self.tool_time,
+            "gap_p50": p50,
+            "gap_p95": p95,
+            "gap_p99": p99,
+            "gap_max": self.gaps.longest if self.gaps.count else None,
+            "stalls": len(self.stalls),
+            "iterations": len(self.iterations),
             "deltas": self.deltas,
         }
 
+    def steps(self) -> dict[str, dict[str, Any]]:
+        """Tokens, rate and times of each step of a workflow, by its name."""
+        steps: dict[str, list[Iteration]] = {}
+        for each in self.iterations:
+            steps.setdefault(each.step, []).append(each)
+        return {
+            name: {
+                "iterations": len(parts),
+                "ttft": parts[0].ttft,
+                "output_tokens": sum(each.output_tokens for each in parts),
+                "tokens_per_second": _rate(
+                    sum(each.decoded_tokens for each in parts),
+                    sum(each.decode_time for each in parts),
+                ),
+                "tool_time": sum(each.tool_time for each in parts),
+            }
+            for name, parts in steps.items()
+        }
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with one row for each iteration. Raises `UsageError` without pandas."""
+        return to_pandas([each.to_dict() for each in self.iterations])
+
     def __repr__(self) -> str:
-        values = ", ".join(f"{key}={value!r}" for key, value in self.to_dict().items())
-        return f"Metrics({values})"
+        known = {key: value for key, value in self.to_dict().items() if value is not None}
+        return f"Metrics({', '.join(f'{key}={value!r}' for key, value in known.items())})"
+
+
+def _rate(tokens: int, seconds: float) -> float | None:
+    return tokens / seconds if tokens > 0 and seconds > 0 else None
+
+
+def _sum(values: Any) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _server_timed(usage: Usage) -> bool:
+    details = usage.details or {}
+    return "timings" in details or "eval_duration" in details
 
 
 _FOLD: dict[type[Event], Any] = {
     RunStart: Metrics._run_start,
+    StepStart: Metrics._step,
+    ContentPart: Metrics._content,
+    ToolCallStart: Metrics._content,
     Usage: Metrics._usage,
+    IterationStart: Metrics._iteration_start,
     IterationEnd: Metrics._iteration_end,
-    ToolResult: Metrics._tool_result,
+    ToolApproval: Metrics._tool,
+    ToolProgress: Metrics._tool,
+    ToolResult: Metrics._tool,
     RunEnd: Metrics._run_end,
 }
