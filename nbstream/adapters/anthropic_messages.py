@@ -89,7 +89,8 @@ class MessagesDecoder(PayloadDecoder):
 
     def _message_start(self, value: dict[str, Any]) -> list[StreamEvent]:
         message = value.get("message") or {}
-        self._message = str(message.get("id") or self._message)
+        if (name := str(message.get("id") or "")) != self._message:
+            self._message, self._figures = name, {}
         events = self._count(message.get("usage"))
         for index, block in enumerate(message.get("content") or ()):
             events += self._block_start({"index": index, "content_block": block})
@@ -175,10 +176,6 @@ class MessagesDecoder(PayloadDecoder):
             events.append(self.raw({"container": delta["container"]}))
         return events
 
-    def _message_stop(self, value: dict[str, Any]) -> list[StreamEvent]:
-        self.done = True
-        return []
-
     def _error(self, value: dict[str, Any]) -> None:
         self.fail(value)
 
@@ -240,7 +237,7 @@ _HANDLERS: dict[str, Any] = {
     "content_block_delta": MessagesDecoder._block_delta,
     "content_block_stop": MessagesDecoder._block_stop,
     "message_delta": MessagesDecoder._message_delta,
-    "message_stop": MessagesDecoder._message_stop,
+    "message_stop": MessagesDecoder._ignore,
     "error": MessagesDecoder._error,
     "ping": MessagesDecoder._ignore,
 }

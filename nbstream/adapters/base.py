@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -65,12 +65,37 @@ class ChatRequest(msgspec.Struct, kw_only=True):
 _PARAMETERS = set(ChatRequest.__struct_fields__) - {"messages", "options"}
 
 
+class Turn(Protocol):
+    """What a source that runs tools has besides events.
+
+    `busy`: it waits for a tool or a person, which is no model's silence. `output`: the validated answer.
+    `attended`: somebody can see the run and answer.
+    """
+
+    attended: bool
+
+    @property
+    def busy(self) -> bool: ...
+
+    @property
+    def output(self) -> Any: ...
+
+    def decide(self, call_id: str, approved: bool) -> bool:
+        """Answer a tool call that waits for approval; False where none of that id does."""
+        ...
+
+    def farewell(self) -> list[StreamEvent]:
+        """What is left to say when the run ends; called once, before what is open is closed."""
+        ...
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where a run's events come from.
 
     `events` starts anew each time it is called. `portable`: it may run on any event loop (a client that
     the user opened is bound to the user's). `restartable`: calling it twice asks twice, so that a failure
-    before the first token can be tried again. `secrets` are masked in everything a run shows.
+    before the first token can be tried again. `secrets` are masked in everything a run shows. `turn` is
+    there where tools run.
     """
 
     events: Callable[[], AsyncGenerator[StreamEvent, None]]
@@ -79,6 +104,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     portable: bool = True
     restartable: bool = False
     secrets: tuple[str, ...] = ()
+    turn: Turn | None = None
 
 
 class ChatModel:

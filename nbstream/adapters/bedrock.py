@@ -199,8 +199,9 @@ class BedrockDecoder(PayloadDecoder):
 
     def _message_stop(self, value: dict[str, Any]) -> list[StreamEvent]:
         self.word = value.get("stopReason") or self.word
-        extra = value.get("additionalModelResponseFields")
-        return [self.raw({"additionalModelResponseFields": extra})] if extra else []
+        extra = value.get("additionalModelResponseFields") or {}
+        stop = (extra.get("delta") or {}).get("stop_sequence")
+        return [self.raw(extra)] if stop or extra.keys() - {"delta"} else []
 
     def _metadata(self, value: dict[str, Any]) -> list[StreamEvent]:
         figures = value.get("usage") or {}

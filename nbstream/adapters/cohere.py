@@ -63,7 +63,6 @@ class CohereDecoder(PayloadDecoder):
 
     def _end(self, delta: dict[str, Any]) -> list[StreamEvent]:
         self.word = delta.get("finish_reason") or self.word
-        self.done = True
         if delta.get("error"):
             self.fail({"error": delta["error"]})
         figures = delta.get("usage") or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, Literal, Protocol
@@ -19,6 +20,9 @@ from .sse import MAX_LINE, EventStreamDecoder
 
 #: A stream with this many unreadable messages in a row is not a stream.
 MAX_GARBAGE = 50
+
+#: How long a stream may stay silent, in seconds, once it has given its finish reason.
+LINGER = 5.0
 
 
 class Framer(Protocol):
@@ -291,8 +295,17 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
         async for chunk in chunks:
             for event in body.feed(chunk):
                 yield event
-            if body.done:
+            if body.done or body.decoder.word is not None:
                 break
+        while (
+            not body.done
+        ):  # it has said why it finished: take what follows, but do not wait for it
+            try:
+                chunk = await asyncio.wait_for(anext(chunks), LINGER)
+            except (StopAsyncIteration, asyncio.TimeoutError):
+                break
+            for event in body.feed(chunk):
+                yield event
     except NbstreamError as error:
         body.failure = error
     finally:

@@ -245,7 +245,6 @@ class GeminiDecoder(PayloadDecoder):
             self.word = str(interaction.get("status") or kind.rpartition(".")[2])
             if kind.endswith("failed"):
                 self.fail({"error": interaction.get("error") or {"message": "it failed"}})
-            self.done = True
             figures = interaction.get("usage")
             return self._count(_interaction_usage(figures)) if isinstance(figures, dict) else []
         elif kind not in ("interaction.created", "interaction.start", "interaction.status_update"):

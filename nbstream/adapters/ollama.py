@@ -82,7 +82,6 @@ class OllamaDecoder(PayloadDecoder):
             self.fail(value)
         elif value.get("done"):
             self.word = value.get("done_reason") or "stop"
-            self.done = True
             events += self._count(value)
         elif not events and message is None and "response" not in value:
             events.append(self.raw(value))

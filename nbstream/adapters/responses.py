@@ -31,6 +31,7 @@ class ResponsesDecoder(PayloadDecoder):
         super().__init__(endpoint)
         self._said: set[Any] = set()  # parts whose text came in pieces
         self._shells: dict[Any, list[int]] = {}
+        self._response = ""
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
@@ -62,32 +63,34 @@ class ResponsesDecoder(PayloadDecoder):
     # ── text, thinking, refusal ───────────────────────────────────────────────
 
     def _text(self, value: dict[str, Any]) -> list[StreamEvent]:
-        key = _part(value)
+        key = self._part(value)
         self._said.add(key)
         return self.blocks.text(_delta(value), key=key, logprobs=value.get("logprobs") or None)
 
     def _text_done(self, value: dict[str, Any]) -> list[StreamEvent]:
         return (
-            [] if _part(value) in self._said else self._text({**value, "delta": value.get("text")})
+            []
+            if self._part(value) in self._said
+            else self._text({**value, "delta": value.get("text")})
         )
 
     def _thinking(self, value: dict[str, Any]) -> list[StreamEvent]:
-        key = _part(value)
+        key = self._part(value)
         self._said.add(key)
         return self.blocks.thinking(_delta(value), key=key)
 
     def _thinking_done(self, value: dict[str, Any]) -> list[StreamEvent]:
-        if _part(value) in self._said:
+        if self._part(value) in self._said:
             return []
         return self._thinking({**value, "delta": value.get("text")})
 
     def _refusal(self, value: dict[str, Any]) -> list[StreamEvent]:
-        key = _part(value)
+        key = self._part(value)
         self._said.add(key)
         return self.blocks.refusal(_delta(value), key=key)
 
     def _refusal_done(self, value: dict[str, Any]) -> list[StreamEvent]:
-        if _part(value) in self._said:
+        if self._part(value) in self._said:
             return []
         return self._refusal({**value, "delta": value.get("refusal")})
 
@@ -97,7 +100,7 @@ class ResponsesDecoder(PayloadDecoder):
             return [self.raw(value)]
         return [
             Citation(
-                self.blocks.block("text", 0, _part(value)),
+                self.blocks.block("text", 0, self._part(value)),
                 annotation.get("title") or annotation.get("filename") or "",
                 annotation.get("url") or "",
                 annotation.get("quote") or "",
@@ -114,7 +117,7 @@ class ResponsesDecoder(PayloadDecoder):
         call_id = item.get("call_id") or item.get("id") or ""
         return self.blocks.call(
             call_id=call_id,
-            index=value.get("output_index"),
+            index=self._place(value),
             name=item.get("name") or kind.removesuffix("_call"),
             server_side=_server_side(item),
         )
@@ -138,7 +141,7 @@ class ResponsesDecoder(PayloadDecoder):
 
     def _call_done(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
         kind = item["type"]
-        index = value.get("output_index")
+        index = self._place(value)
         events: list[StreamEvent] = []
         if not self.blocks.call_id(index):
             events += self._item_added(value)
@@ -170,7 +173,7 @@ class ResponsesDecoder(PayloadDecoder):
         events: list[StreamEvent] = []
         for n, part in enumerate(item.get("content") or ()):
             place = {"output_index": value.get("output_index"), "content_index": n}
-            if _part(place) in self._said or not isinstance(part, dict):
+            if self._part(place) in self._said or not isinstance(part, dict):
                 continue
             if part.get("type") == "refusal":
                 events += self._refusal({**place, "delta": part.get("refusal")})
@@ -186,27 +189,27 @@ class ResponsesDecoder(PayloadDecoder):
         for name, position in (("summary", "summary_index"), ("content", "content_index")):
             for n, part in enumerate(item.get(name) or ()):
                 place = {"output_index": value.get("output_index"), position: n}
-                if _part(place) not in self._said and isinstance(part, dict):
+                if self._part(place) not in self._said and isinstance(part, dict):
                     events += self._thinking({**place, "delta": part.get("text")})
         if sealed := item.get("encrypted_content"):
-            key = (value.get("output_index"), "s", 0)
+            key = (self._place(value), "s", 0)
             events += self.blocks.thinking(key=key, redacted=sealed)
         return events
 
     # ── arguments ─────────────────────────────────────────────────────────────
 
     def _arguments(self, value: dict[str, Any]) -> list[StreamEvent]:
-        return self.blocks.call(index=value.get("output_index"), arguments=_delta(value))
+        return self.blocks.call(index=self._place(value), arguments=_delta(value))
 
     def _arguments_done(self, value: dict[str, Any]) -> list[StreamEvent]:
-        index = value.get("output_index")
+        index = self._place(value)
         whole = value.get("arguments", value.get("input", value.get("code")))
         if whole and not self.blocks.arguments(self.blocks.call_id(index)):
             return self.blocks.call(index=index, arguments=whole)
         return []
 
     def _shell_command(self, value: dict[str, Any]) -> list[StreamEvent]:
-        index = value.get("output_index")
+        index = self._place(value)
         lines = self._shells.setdefault(index, [])
         line = value.get("command_index", 0)
         gap = "\n" if lines and line not in lines else ""
@@ -215,7 +218,7 @@ class ResponsesDecoder(PayloadDecoder):
         return self.blocks.call(index=index, arguments=gap + _delta(value))
 
     def _progress(self, value: dict[str, Any]) -> list[StreamEvent]:
-        call_id = self.blocks.call_id(value.get("output_index")) or self._last_call
+        call_id = self.blocks.call_id(self._place(value)) or self._last_call
         events = self.blocks.end_call(call_id, {}) if self.blocks.has_call(call_id) else []
         self._last_call = call_id
         if "partial_image_b64" in value:
@@ -234,7 +237,6 @@ class ResponsesDecoder(PayloadDecoder):
             return events
         details = response.get("incomplete_details") or {}
         self.word = details.get("reason") or status or "completed"
-        self.done = True
         return events
 
     def _error(self, value: dict[str, Any]) -> None:
@@ -252,19 +254,24 @@ class ResponsesDecoder(PayloadDecoder):
 
     def _closed(self, value: dict[str, Any]) -> None:
         self.word = "completed"
-        self.done = True
+
+    def _created(self, value: dict[str, Any]) -> None:
+        self._response = (value.get("response") or {}).get("id") or self._response
+
+    def _place(self, value: dict[str, Any]) -> tuple[str, Any]:
+        """Which item: the index counts from 0 again in every response, item ids may change on the way."""
+        return (self._response, value.get("output_index"))
+
+    def _part(self, value: dict[str, Any]) -> tuple[Any, str, Any]:
+        if "summary_index" in value:
+            return (self._place(value), "s", value["summary_index"])
+        return (self._place(value), "c", value.get("content_index", 0))
 
     def _mcp_failed(self, value: dict[str, Any]) -> list[StreamEvent]:
         return [Warning("an MCP server could not list its tools", str(value.get("item_id", "")))]
 
 
 _APPROVAL = "mcp_approval_request"
-
-
-def _part(value: dict[str, Any]) -> tuple[Any, str, Any]:
-    if "summary_index" in value:
-        return (value.get("output_index"), "s", value["summary_index"])
-    return (value.get("output_index"), "c", value.get("content_index", 0))
 
 
 def _delta(value: dict[str, Any]) -> str:
@@ -308,6 +315,7 @@ def _arguments(kind: str, item: dict[str, Any]) -> tuple[Any, Any]:
 
 
 _HANDLERS: dict[str, Any] = {
+    "response.created": ResponsesDecoder._created,
     "response.output_text.delta": ResponsesDecoder._text,
     "response.output_text.done": ResponsesDecoder._text_done,
     "response.output_text.annotation.added": ResponsesDecoder._annotation,
@@ -347,7 +355,6 @@ _HANDLERS: dict[str, Any] = {
 
 #: Events that say nothing the others do not say.
 _SILENT = {
-    "response.created",
     "response.queued",
     "response.in_progress",
     "response.content_part.added",
