@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from .adapters.base import ChatModel as ChatModel
     from .adapters.base import ChatRequest as ChatRequest
     from .adapters.base import Timeouts as Timeouts
+    from .adapters.anthropic import Anthropic as Anthropic
     from .adapters.demo import Demo as Demo
+    from .adapters.gemini import Gemini as Gemini
     from .adapters.litellm import LiteLLM as LiteLLM
+    from .adapters.ollama import Ollama as Ollama
     from .adapters.openai_compatible import OpenAICompatible as OpenAICompatible
+    from .adapters.openai_responses import OpenAIResponses as OpenAIResponses
     from .adapters.registry import model as model
     from .adapters.registry import models as models
     from .adapters.registry import register_model as register_model
@@ -64,10 +68,14 @@ _ROOMS = {
         "OutputValidationError",
         "ToolError",
     ),
+    "adapters.anthropic": ("Anthropic",),
     "adapters.base": ("ChatModel", "ChatRequest", "Timeouts"),
     "adapters.demo": ("Demo",),
     "adapters.litellm": ("LiteLLM",),
+    "adapters.gemini": ("Gemini",),
+    "adapters.ollama": ("Ollama",),
     "adapters.openai_compatible": ("OpenAICompatible",),
+    "adapters.openai_responses": ("OpenAIResponses",),
     "adapters.registry": ("model", "models", "register_model", "unregister_model"),
     "adapters.scripted": ("Scripted",),
     "config": ("configure",),
