@@ -1,6 +1,6 @@
 import { type Engine, engines } from "./engines";
 import specification from "../../js/node_modules/commonmark-spec/spec.txt";
-import { texts } from "./texts";
+import { texts } from "../../js/test/markdown/texts";
 
 const all = texts(specification);
 let scroller: HTMLElement;

@@ -100,7 +100,10 @@ export class CodeView implements View {
     this.#drawTail("", []);
     const lines = (this.#code.textContent ?? "").split("\n").slice(0, this.#lines);
     const coloured = lines.map((line) => highlighter.line(line));
-    if (this.#lines <= MAX_RECOLOUR && !getSelection()?.containsNode(this.#code, true)) {
+    const selection = getSelection();
+    const selected =
+      selection && !selection.isCollapsed && selection.containsNode(this.#code, true);
+    if (this.#lines <= MAX_RECOLOUR && !selected) {
       let at = 0;
       const fill = (into: Element, count: number): void => {
         const fresh = document.createDocumentFragment();

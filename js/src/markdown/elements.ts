@@ -6,7 +6,8 @@ import { type Attributes, element, text, type VElement, type VNode } from "./vno
 /** A link to `url`; one that may not be opened keeps its text and names its target in the tooltip. */
 export function link(url: string, title: string, children: VNode[]): VElement {
   const href = safeLink(url);
-  const tooltip = title ? `${title} (${url})` : url;
+  const target = url.slice(0, 2_000).replace(/[<>]/g, encodeURIComponent);
+  const tooltip = title ? `${title} (${target})` : target;
   if (href === null) return element("a", { title: tooltip, "data-refused": "" }, children);
   const attrs: Attributes = href.startsWith("#")
     ? { href, title: tooltip }

@@ -17,3 +17,8 @@ export function undecided(cursor: Cursor, paragraph: Block | null): boolean {
   if (/^=+[ \t]*$/.test(rest)) return true;
   return /^[|:-][|:\t -]*$/.test(rest) && paragraph.text.includes("|", paragraph.lastLine);
 }
+
+/** Whether the arriving line of a fenced block may become its closing fence. */
+export function mayCloseFence(cursor: Cursor, marker: string): boolean {
+  return cursor.indent <= 3 && /^(?:`+|~+)[ \t]*$/.test(cursor.rest) && cursor.char === marker[0];
+}

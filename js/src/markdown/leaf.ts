@@ -5,7 +5,7 @@ import { parseInline, type Token } from "./grammar";
 import { type DrawMath, inlineNodes } from "./inline";
 import type { References, Referrer } from "./references";
 import { trimTail } from "./tail";
-import { element, patch, type VNode } from "./vnode";
+import { element, patch, text, type VNode } from "./vnode";
 
 export interface LeafContext {
   references: References;
@@ -16,11 +16,24 @@ const SLICE = 2_000;
 const TAIL = 400;
 /** A construct longer than this is cut: it could only be hostile. */
 const MAX_SLICE = 100_000;
+/** How much may be drawn anew with every piece. */
+const MAX_REST = 16_000;
 const TASK = /^\[([ xX])\](?=\s)/;
 
 function taskBox(mark: string): VNode {
   const box = { type: "checkbox", disabled: "" };
   return element("input", mark === " " ? box : { ...box, checked: "" });
+}
+
+/** The nodes with `lead` before their first text; adjacent text is one node. */
+function joinText(lead: string, nodes: VNode[]): VNode[] {
+  const joined: VNode[] = lead ? [text(lead)] : [];
+  for (const node of nodes) {
+    const last = joined.at(-1);
+    if (last && !("tag" in last) && !("tag" in node)) last.text += node.text;
+    else joined.push(node);
+  }
+  return joined;
 }
 
 export class Leaf implements Referrer {
@@ -36,6 +49,8 @@ export class Leaf implements Referrer {
   #missed = false;
   #settled: VNode[] = [];
   #settledTo = 0;
+  /** The settled text that the first of `#nodes` begins with. */
+  #lead = "";
   #retryAt = 0;
   #drawnAt = 0;
   #nodes: VNode[] = [];
@@ -51,8 +66,7 @@ export class Leaf implements Referrer {
     if (!source.startsWith(this.#source.slice(0, this.#settledTo))) this.#unsettle();
     this.#source = source;
     this.#live = live;
-    this.#settle();
-    const missed = this.#drawRest() || this.#missed;
+    const missed = this.#draw(this.#settle()) || this.#missed;
     if (live || missed) return;
     this.#final = true;
     this.#source = "";
@@ -62,41 +76,38 @@ export class Leaf implements Referrer {
   refresh(): void {
     if (this.#live || this.#final) return;
     this.#unsettle();
-    this.#drawRest();
+    this.#draw([]);
   }
 
   #unsettle(): void {
     this.#nodes = [...this.#settled, ...this.#nodes];
     this.#settled = [];
     this.#settledTo = 0;
+    this.#lead = "";
     this.#retryAt = 0;
     this.#drawnAt = 0;
   }
 
-  /** Draws, once and for all, the parts of the text that nothing to come can change. */
-  #settle(): void {
+  /** Builds, once and for all, the parts of the text that nothing to come can change. */
+  #settle(): VNode[] {
     const source = this.#source;
+    const fresh: VNode[] = [];
     while (source.length - this.#settledTo > SLICE + TAIL && source.length >= this.#retryAt) {
-      let size = SLICE;
       let settled = false;
-      while (!settled && this.#settledTo + size < source.length - TAIL) {
+      for (let size = SLICE; !settled && this.#settledTo + size < source.length - TAIL; size *= 2) {
         const to = this.#cut(this.#settledTo + size);
-        const piece = source.slice(this.#settledTo, to);
         const env = this.context.references.envFor(this, false);
-        const tokens = parseInline(piece, env);
+        const tokens = parseInline(source.slice(this.#settledTo, to), env);
         this.#missed ||= this.context.references.missed;
         settled = !env.unclosed || size > MAX_SLICE;
         if (settled) {
-          const next = this.#build(tokens);
-          patch(this.element, null, this.#nodes, next);
-          this.#nodes = [];
-          this.#settled.push(...next);
+          fresh.push(...this.#build(tokens));
           this.#settledTo = to;
         }
-        size *= 2;
       }
       this.#retryAt = settled ? 0 : source.length * 1.25;
     }
+    return fresh;
   }
 
   /** The place at or after `at` where a word begins. */
@@ -107,10 +118,11 @@ export class Leaf implements Referrer {
     return found ? found.index + 1 : Math.min(at + SLICE, this.#source.length);
   }
 
-  #drawRest(): boolean {
+  /** Draws what is newly settled and the rest. True if the rest may have to be drawn again. */
+  #draw(fresh: VNode[]): boolean {
     const rest = this.#source.slice(this.#settledTo);
     // Nothing in a very long text could be settled: draw it less often, so as to stay linear.
-    if (this.#live && rest.length > 16_000 && this.#source.length < this.#drawnAt * 1.12)
+    if (this.#live && rest.length > MAX_REST && this.#source.length < this.#drawnAt * 1.12)
       return false;
     this.#drawnAt = this.#source.length;
     const { references } = this.context;
@@ -119,8 +131,14 @@ export class Leaf implements Referrer {
       references.envFor(this, this.#live),
     );
     const { missed } = references;
-    const next = this.#build(tokens);
-    patch(this.element, null, this.#nodes, next);
+    const done = joinText(this.#lead, fresh);
+    // Text in which the settled part ends goes on as one node, so that what follows keeps its place.
+    const last = done.at(-1);
+    this.#lead = last && !("tag" in last) ? last.text : "";
+    if (this.#lead) done.pop();
+    const next = joinText(this.#lead, this.#build(tokens));
+    patch(this.element, null, this.#nodes, [...done, ...next]);
+    this.#settled.push(...done);
     this.#nodes = next;
     return missed;
   }

@@ -6,7 +6,7 @@ import { Block, type Kind } from "./block";
 import { Cursor } from "./cursor";
 import { takeDefinitions } from "./definitions";
 import type { Reference } from "./grammar";
-import { undecided } from "./guess";
+import { mayCloseFence, undecided } from "./guess";
 import {
   closesFence,
   fence,
@@ -154,6 +154,7 @@ export class BlockMachine {
           else return false;
           break;
         case "fence":
+          if (this.#guessing && mayCloseFence(cursor, block.marker)) return true;
           if (cursor.indent <= 3 && closesFence(cursor.rest, block.marker)) {
             this.#closeFrom(this.#matched);
             this.#blankDepth = -1;

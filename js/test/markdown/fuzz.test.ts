@@ -64,7 +64,7 @@ const LINES = [
   "\\[ a",
 ];
 
-function document_(next: () => number): string {
+function randomDocument(next: () => number): string {
   const count = 1 + Math.floor(next() * 9);
   let out = "";
   for (let i = 0; i < count; i++) {
@@ -84,21 +84,26 @@ function streamed(pieces: string[]): string {
   return structure(root);
 }
 
-test("random documents", () => {
+// Where markdown-it departs from CommonMark and this engine does not: what may follow a link
+// reference definition, `>` indented by four columns or more, a table's header inside a quote whose
+// delimiter row is outside, white space kept inside code spans of lazy lines; and whether a list
+// whose items are all empty counts as tight, which shows in nothing.
+const TOLERATED = 0.01;
+
+test("random documents: the same however they are cut, and as the library's", () => {
   const next = random(20_250_601);
   const differing: string[] = [];
-  for (let round = 0; round < 12_000; round++) {
-    const markdown = document_(next);
+  let compared = 0;
+  for (let round = 0; round < 2_000; round++) {
+    const markdown = randomDocument(next);
     const whole = streamed([markdown]);
     const cut = round % 3 === 0 ? characters(markdown) : randomCuts(markdown, next, 12);
     expect(streamed(cut), JSON.stringify(markdown)).toBe(whole);
+    if (markdown.includes("]:")) continue;
+    compared++;
     const root = document.createElement("div");
     renderFull(markdown, root);
-    const full = structure(root);
-    if (full !== whole && !markdown.includes("]:"))
-      differing.push(`${JSON.stringify(markdown)}\n  own     ${whole}\n  library ${full}`);
+    if (structure(root) !== whole) differing.push(JSON.stringify(markdown));
   }
-  console.log(`${differing.length} differ`);
-  differing.sort((a, b) => a.length - b.length);
-  console.log(differing.slice(0, 14).join("\n"));
+  expect(differing.length / compared, differing.join("\n")).toBeLessThan(TOLERATED);
 });

@@ -67,6 +67,10 @@ export function texts(specification: string): Record<string, string> {
     "code 3000 lines": `\`\`\`python\n${lines(3000, (n) => `    total_${n} = compute(${n}, "key ${n}")  # step ${n}\n`)}`,
     "table 2000 rows": `| n | name | value | note |\n|--:|------|------:|------|\n${lines(2000, (n) => `| ${n} | name ${n} | ${n * 17} | a **note** on \`${n}\` |\n`)}`,
     "list 2000 items": lines(2000, (n) => `- item **${n}** with \`code\` and some more text\n`),
-    "paragraph 100k": repeat(100_000, (n) => `Sentence ${n} goes on with **bold** words, \`code\` and a [link](https://example.com/${n}). `),
+    "paragraph 100k": repeat(
+      100_000,
+      (n) =>
+        `Sentence ${n} goes on with **bold** words, \`code\` and a [link](https://example.com/${n}). `,
+    ),
   };
 }
