@@ -85,10 +85,10 @@ function streamed(pieces: string[]): string {
 }
 
 // Where markdown-it departs from CommonMark and this engine does not: what may follow a link
-// reference definition, `>` indented by four columns or more, a table's header inside a quote whose
-// delimiter row is outside, white space kept inside code spans of lazy lines; and whether a list
-// whose items are all empty counts as tight, which shows in nothing.
-const TOLERATED = 0.01;
+// reference definition; blocks that interrupt a lazy paragraph though indented by four columns;
+// a table's header inside a quote whose delimiter row is outside; white space kept inside code
+// spans of lazy lines; and whether a list of empty items counts as tight, which shows in nothing.
+const TOLERATED = 0.02;
 
 test("random documents: the same however they are cut, and as the library's", () => {
   const next = random(20_250_601);
