@@ -88,11 +88,12 @@ class StepStart(Event, frozen=True, omit_defaults=True, gc=False, tag="step_star
 
 
 class StepEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="step_end"):
-    """`duration` in seconds."""
+    """`duration` in seconds, `usage` what the step's models used."""
 
     name: str
     index: int = 0
     duration: float = 0.0
+    usage: Usage | None = None
 
 
 class Usage(Event, frozen=True, omit_defaults=True, gc=False, tag="usage"):

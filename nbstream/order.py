@@ -3,7 +3,8 @@
     run_start  ( step_start … step_end | iteration_start … iteration_end | content )*  [error]  run_end
 
 A tool call is opened by `tool_call_start` and closed by `tool_call_end` before its result; whatever is
-still open when a run ends is closed first, so that nothing downstream waits for ever.
+still open when a run ends is closed first, so that nothing downstream waits for ever. Steps may run side
+by side, and each has iterations of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Order:
         self._open_calls: dict[str, list[str]] = {}
         self._closed_calls: set[str] = set()
         self._steps: list[StepStart] = []
-        self._iteration: int | None = None
+        self._iterations: dict[str, IterationStart] = {}
 
     def violation(self, event: StreamEvent) -> str:
         """The rule that `event` breaks here, or "" where it is legal (and then counted as seen)."""
@@ -52,9 +53,11 @@ class Order:
         events: list[StreamEvent] = []
         for call_id, fragments in self._open_calls.items():
             events.append(end_tool_call(call_id, "".join(fragments)))
-        if self._iteration is not None:
-            events.append(IterationEnd(self._iteration))
-        events.extend(StepEnd(step.name, step.index) for step in reversed(self._steps))
+        for open_one in self._iterations.values():
+            at = {"run": open_one.run, "step": open_one.step}
+            events.append(IterationEnd(open_one.iteration, **at))
+        for step in reversed(self._steps):
+            events.append(StepEnd(step.name, step.index, run=step.run, step=step.step))
         return events
 
     def _run_start(self, _: RunStart) -> str:
@@ -64,7 +67,7 @@ class Order:
         return ""
 
     def _run_end(self, _: RunEnd) -> str:
-        if self._open_calls or self._steps or self._iteration is not None:
+        if self._open_calls or self._steps or self._iterations:
             return "run_end comes when everything is closed"
         self._ended = True
         return ""
@@ -105,15 +108,16 @@ class Order:
         return "step_end closes an open step"
 
     def _iteration_start(self, event: IterationStart) -> str:
-        if self._iteration is not None:
+        if event.step in self._iterations:
             return "an iteration begins after the one before has ended"
-        self._iteration = event.iteration
+        self._iterations[event.step] = event
         return ""
 
     def _iteration_end(self, event: IterationEnd) -> str:
-        if self._iteration != event.iteration:
+        started = self._iterations.get(event.step)
+        if started is None or started.iteration != event.iteration:
             return "iteration_end closes the open iteration"
-        self._iteration = None
+        del self._iterations[event.step]
         return ""
 
 

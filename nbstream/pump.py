@@ -8,7 +8,6 @@ waiting ──content──▶ running ──run_end──▶ ended
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 import uuid
 from collections.abc import Callable
@@ -16,11 +15,13 @@ from contextlib import aclosing
 from typing import Any
 
 from .adapters.base import Source, Timeouts
-from .errors import NbstreamError, ProviderError, StreamTimeoutError
+from .attempts import attempts
+from .errors import NbstreamError, StreamTimeoutError
 from .events import (
     CONTENT_EVENTS,
     Error,
     FinishReason,
+    IterationStart,
     Raw,
     Retry,
     RunEnd,
@@ -35,8 +36,6 @@ from .order import Order
 
 #: Seconds without content after which a run says that it is waiting.
 STALL_AFTER = 5.0
-#: The longest wait before a retry, in seconds; a server that asks for more is not asked again.
-MAX_RETRY_WAIT = 60.0
 
 Emit = Callable[[StreamEvent], bool]
 
@@ -72,7 +71,7 @@ class Pump:
         self._begin()
         self._watch()
         try:
-            await self._attempts()
+            await self._follow()
             self._end(RunEnd("unknown", incomplete=True))
         except asyncio.CancelledError:
             self.stop()
@@ -102,24 +101,14 @@ class Pump:
 
     # ── the source ────────────────────────────────────────────────────────────
 
-    async def _attempts(self) -> None:
-        attempt = 0
-        while True:
-            attempt += 1
-            self._active = time.monotonic()
-            try:
-                async with aclosing(self._source.events()) as events:
-                    async for event in events:
-                        self._take(event)
-                        if self._ended:
-                            return
-                return
-            except NbstreamError as error:
-                wait = self._retry_wait(error, attempt)
-                if wait is None:
-                    raise
-                self._emit(Retry(attempt, error.message, round(wait, 2)))
-                await asyncio.sleep(wait)
+    async def _follow(self) -> None:
+        source = self._source
+        retries = self._retries if source.restartable else 0
+        async with aclosing(attempts(source.events, retries)) as events:
+            async for event in events:
+                self._take(event)
+                if self._ended:
+                    return
 
     def _take(self, event: StreamEvent) -> None:
         if isinstance(event, CONTENT_EVENTS):
@@ -128,20 +117,14 @@ class Pump:
             if self._stalled:
                 self._stalled = False
                 self._watch()
+        elif isinstance(event, (Retry, IterationStart)):
+            # The model is asked anew: the wait for its first token begins.
+            self._active = time.monotonic() + getattr(event, "wait", 0.0)
+            self._got_content = False
         if type(event) is RunEnd:
             self._end(event)
         else:
             self._emit(event)
-
-    def _retry_wait(self, error: NbstreamError, attempt: int) -> float | None:
-        if self._got_content or not error.retryable or not self._source.restartable:
-            return None
-        if attempt > self._retries:
-            return None
-        asked = error.retry_after if isinstance(error, ProviderError) else None
-        if asked is not None:
-            return asked + random.uniform(0, 0.1) if asked <= MAX_RETRY_WAIT else None
-        return min(0.5 * 2 ** (attempt - 1), 8.0) * random.uniform(0.75, 1.25)
 
     # ── time limits ───────────────────────────────────────────────────────────
 
@@ -167,6 +150,9 @@ class Pump:
         now = time.monotonic()
         if now - when > 1.0:
             # Somebody blocked the loop: what arrived meanwhile has not been read yet.
+            self._active = now
+        turn = self._source.turn
+        if turn is not None and turn.busy:
             self._active = now
         idle = now - self._active
         limits = self._timeouts
@@ -220,6 +206,9 @@ class Pump:
     def _end(self, event: RunEnd, error: Error | None = None) -> None:
         if self._ended:
             return
+        if self._source.turn is not None:
+            for last in self._source.turn.farewell():
+                self._emit(last)
         for closing in self._order.closing():
             self._emit(closing)
         if error is not None:

@@ -202,21 +202,25 @@ Part = TextPart | ToolPart | MediaPart
 
 
 class Step:
-    """A step of a workflow; `duration` in seconds once it has ended."""
+    """A step of a workflow, or an agent that a tool of another asks (`run` is then that tool's call_id).
 
-    __slots__ = ("agent", "duration", "index", "name", "time")
+    `duration` in seconds and `usage` once it has ended.
+    """
+
+    __slots__ = ("agent", "duration", "index", "name", "run", "time", "usage")
 
     def __init__(self, event: StepStart) -> None:
         self.name = event.name
         self.index = event.index
         self.agent = event.agent
+        self.run = event.run
         self.time = event.time
         self.duration: float | None = None
+        self.usage: Usage | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            name: getattr(self, name) for name in ("name", "index", "agent", "time", "duration")
-        }
+        names = ("name", "index", "agent", "run", "time", "duration")
+        return {**{name: getattr(self, name) for name in names}, "usage": usage_dict(self.usage)}
 
 
 class Transcript:
@@ -238,7 +242,7 @@ class Transcript:
         self.provider_reason = ""
         self.incomplete = False
         self.raw_count = 0
-        self._usage: Usage | None = None
+        self._usage: dict[str, Usage] = {}
         self._usage_before: Usage | None = None
         self._open: dict[tuple[str, int, int, str], TextPart] = {}
         self._calls: dict[str, ToolPart] = {}
@@ -250,8 +254,17 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The answer so far (the first choice where there are several)."""
-        return self._joined("text")
+        """The answer so far: the first choice where there are several, the last step of a workflow."""
+        nested = {step.name for step in self.steps if step.run}
+        parts = [
+            part
+            for part in self.parts
+            if isinstance(part, TextPart)
+            and part.kind == "text"
+            and part.choice == 0
+            and part.step not in nested
+        ]
+        return "".join(part.text for part in parts if part.step == parts[-1].step)
 
     @property
     def thinking(self) -> str:
@@ -267,8 +280,11 @@ class Transcript:
 
     @property
     def usage(self) -> Usage | None:
-        """The provider's last figures, summed over iterations; None where it gave none."""
-        return add_usage(self._usage_before, self._usage)
+        """The provider's last figures, summed over iterations and steps; None where it gave none."""
+        total = self._usage_before
+        for usage in self._usage.values():
+            total = add_usage(total, usage)
+        return total
 
     def _joined(self, kind: str) -> str:
         return "".join(
@@ -279,13 +295,13 @@ class Transcript:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: the form the golden cases are written in."""
-        usage = self.usage
         return {
             "status": self.status,
             "run_id": self.run_id,
             "model": self.model,
             "provider": self.provider,
             "title": self.title,
+            "text": self.text,
             "parts": [part.to_dict() for part in self.parts],
             "citations": [
                 {"block": c.block, "title": c.title, "url": c.url, "quote": c.quote}
@@ -296,7 +312,7 @@ class Transcript:
             "warnings": [w.message for w in self.warnings],
             "retries": [r.reason for r in self.retries],
             "stall": self.stall.idle if self.stall else None,
-            "usage": {name: getattr(usage, name) for name in USAGE_COUNTS} if usage else None,
+            "usage": usage_dict(self.usage),
             "error": {"kind": self.error.kind, "message": self.error.message}
             if self.error
             else None,
@@ -388,23 +404,27 @@ class Transcript:
     def _step_end(self, event: StepEnd) -> None:
         for step in reversed(self.steps):
             if step.name == event.name and step.duration is None:
-                step.duration = event.duration
+                step.duration = event.duration or max(event.time - step.time, 0.0)
+                step.usage = event.usage
                 break
 
     def _iteration_start(self, event: IterationStart) -> None:
         self.iteration = event.iteration
 
     def _iteration_end(self, event: IterationEnd) -> None:
-        self._usage_before = add_usage(self._usage_before, event.usage or self._usage)
-        self._usage = None
+        latest = self._usage.pop(event.step, None)
+        self._usage_before = add_usage(self._usage_before, event.usage or latest)
 
     def _usage_event(self, event: Usage) -> None:
-        self._usage = event
+        self._usage[event.step] = event
 
     def _reset(self, event: Reset) -> None:
-        self.parts = [part for part in self.parts if part.block < event.block]
-        self._open = {key: part for key, part in self._open.items() if part.block < event.block}
-        self._calls = {key: part for key, part in self._calls.items() if part.block < event.block}
+        def stays(part: Part) -> bool:
+            return part.block < event.block or part.step != event.step
+
+        self.parts = [part for part in self.parts if stays(part)]
+        self._open = {key: part for key, part in self._open.items() if stays(part)}
+        self._calls = {key: part for key, part in self._calls.items() if stays(part)}
 
     def _retry(self, event: Retry) -> None:
         self.retries.append(event)
@@ -451,6 +471,10 @@ def add_usage(a: Usage | None, b: Usage | None) -> Usage | None:
         x, y = getattr(a, name), getattr(b, name)
         sums[name] = y if x is None else x if y is None else x + y
     return Usage(**sums, estimated=a.estimated or b.estimated)
+
+
+def usage_dict(usage: Usage | None) -> dict[str, Any] | None:
+    return {name: getattr(usage, name) for name in USAGE_COUNTS} if usage else None
 
 
 _AFTER_DECISION: dict[str, ToolStatus] = {

@@ -5,6 +5,7 @@ import type {
   TextDelta,
   ThinkingDelta,
   ToolCallStart,
+  Usage,
 } from "./protocol.gen";
 import { Text } from "./text";
 
@@ -112,10 +113,13 @@ export interface Step {
   readonly name: string;
   readonly index: number;
   readonly agent: string;
+  /** The call_id of the tool that asks this agent; empty for a step of a workflow. */
+  readonly run: string;
   readonly time: number;
   duration: number | null;
+  usage: Usage | null;
 }
 
-export function startStep({ name, index, agent, time }: StepStart): Step {
-  return { name, index, agent, time, duration: null };
+export function startStep({ name, index, agent, run, time }: StepStart): Step {
+  return { name, index, agent, run, time, duration: null, usage: null };
 }

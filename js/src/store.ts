@@ -79,7 +79,7 @@ class State {
   raw_count = 0;
   /** The time of the newest event, in seconds since the run began. */
   time = 0;
-  usage_now: Usage | null = null;
+  usage_now = new Map<string, Usage>();
   usage_before: Usage | null = null;
   open = new Map<string, TextPart>();
   calls = new Map<string, ToolPart>();
@@ -111,14 +111,20 @@ export class Store {
   }
 
   get usage(): Usage | null {
-    return addUsage(this.#state.usage_before, this.#state.usage_now);
+    let total = this.#state.usage_before;
+    for (const usage of this.#state.usage_now.values()) total = addUsage(total, usage);
+    return total;
   }
 
-  /** The answer so far, the first choice where there are several. */
+  /** The answer so far: the first choice where there are several, the last step of a workflow. */
   get text(): string {
-    return this.#state.parts
-      .map((part) => (part.kind === "text" && part.choice === 0 ? String(part.content) : ""))
-      .join("");
+    const nested = new Set(this.#state.steps.filter((s) => s.run !== "").map((s) => s.name));
+    const parts = this.#state.parts.filter(
+      (part): part is TextPart =>
+        part.kind === "text" && part.choice === 0 && !nested.has(part.step),
+    );
+    const { step } = parts.at(-1) ?? {};
+    return parts.map((part) => (part.step === step ? String(part.content) : "")).join("");
   }
 
   subscribe(listener: (change: Change) => void, signal: AbortSignal): void {
@@ -182,16 +188,19 @@ function fold(state: State, event: StreamEvent): Change {
       return PARTS;
     case "step_end": {
       const open = state.steps.findLast((s) => s.name === event.name && s.duration === null);
-      if (open) open.duration = event.duration;
+      if (open) {
+        open.duration = event.duration || Math.max(event.time - open.time, 0);
+        open.usage = wholeUsage(event.usage);
+      }
       return PARTS;
     }
     case "iteration_start":
       state.iteration = event.iteration;
       return HEAD;
     case "iteration_end": {
-      const usage = event.usage && (decode({ ...event.usage, type: "usage" }) as Usage);
-      state.usage_before = addUsage(state.usage_before, usage ?? state.usage_now);
-      state.usage_now = null;
+      const latest = state.usage_now.get(event.step) ?? null;
+      state.usage_before = addUsage(state.usage_before, wholeUsage(event.usage) ?? latest);
+      state.usage_now.delete(event.step);
       return HEAD;
     }
     case "text_delta":
@@ -250,13 +259,13 @@ function fold(state: State, event: StreamEvent): Change {
       state.citations.push(event);
       return HEAD;
     case "usage":
-      state.usage_now = event;
+      state.usage_now.set(event.step, event);
       return HEAD;
     case "retry":
       state.retries.push(event);
       return HEAD;
     case "reset":
-      withdraw(state, event.block);
+      withdraw(state, (part) => part.block < event.block || part.step !== event.step);
       return PARTS;
     case "warning":
       state.warnings.push(event);
@@ -307,10 +316,14 @@ function onCall(state: State, call_id: string, change: (part: ToolPart) => void)
   return { kind: "part", part };
 }
 
-function withdraw(state: State, block: number): void {
-  state.parts = state.parts.filter((part) => part.block < block);
-  for (const [key, part] of state.open) if (part.block >= block) state.open.delete(key);
-  for (const [key, part] of state.calls) if (part.block >= block) state.calls.delete(key);
+function withdraw(state: State, stays: (part: Part) => boolean): void {
+  state.parts = state.parts.filter(stays);
+  for (const [key, part] of state.open) if (!stays(part)) state.open.delete(key);
+  for (const [key, part] of state.calls) if (!stays(part)) state.calls.delete(key);
+}
+
+function wholeUsage(usage: Usage | null): Usage | null {
+  return usage && (decode({ ...usage, type: "usage" }) as Usage);
 }
 
 function addUsage(a: Usage | null, b: Usage | null): Usage | null {

@@ -1,4 +1,5 @@
 import type { Part } from "../src/parts";
+import type { Usage } from "../src/protocol.gen";
 import type { Store } from "../src/store";
 
 const USAGE_COUNTS = [
@@ -13,13 +14,13 @@ const USAGE_COUNTS = [
 /** Plain values: the form the golden cases are written in (`Transcript.to_dict` in Python). */
 export function toDict(store: Store): Record<string, unknown> {
   const state = store.state;
-  const usage = store.usage;
   return {
     status: state.status,
     run_id: state.run_id,
     model: state.model,
     provider: state.provider,
     title: state.title,
+    text: store.text,
     parts: state.parts.map(partToDict),
     citations: state.citations.map(({ block, title, url, quote }) => ({
       block,
@@ -27,18 +28,22 @@ export function toDict(store: Store): Record<string, unknown> {
       url,
       quote,
     })),
-    steps: state.steps.map((step) => ({ ...step })),
+    steps: state.steps.map((step) => ({ ...step, usage: counts(step.usage) })),
     iteration: state.iteration,
     warnings: state.warnings.map((warning) => warning.message),
     retries: state.retries.map((retry) => retry.reason),
     stall: state.stall?.idle ?? null,
-    usage: usage && Object.fromEntries(USAGE_COUNTS.map((name) => [name, usage[name]])),
+    usage: counts(store.usage),
     error: state.error && { kind: state.error.kind, message: state.error.message },
     finish_reason: state.finish_reason,
     provider_reason: state.provider_reason,
     incomplete: state.incomplete,
     raw_count: state.raw_count,
   };
+}
+
+function counts(usage: Usage | null): Record<string, unknown> | null {
+  return usage && Object.fromEntries(USAGE_COUNTS.map((name) => [name, usage[name]]));
 }
 
 function partToDict(part: Part): Record<string, unknown> {
