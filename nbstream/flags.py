@@ -34,6 +34,8 @@ FLAGS = (
     Flag(("--api-base",), "base URL of an OpenAI-compatible server", "URL"),
     Flag(("--api-key-name",), "environment variable that holds the key", "ENV"),
     Flag(("--timeout",), "seconds for the whole run", "SECONDS", {"type": float}),
+    Flag(("--max-cost",), "stop at this cost, in US dollars", "X", {"type": float}),
+    Flag(("--max-seconds",), "stop after this long, keeping the text", "N", {"type": float}),
     Flag(("--out",), "bind the Response to this variable (also: NAME <<)", "NAME"),
     Flag(
         ("-f", "--format"),

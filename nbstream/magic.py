@@ -14,7 +14,7 @@ from traitlets.config import Configurable
 
 from . import flags
 from ._version import __version__
-from .cell import show
+from .cell import present
 from .config import setting
 from .errors import AuthenticationError, NbstreamError, UsageError
 from .fill import fill
@@ -111,6 +111,8 @@ class StreamMagics(Configurable):
             "temperature": _first(options.temperature, self.temperature),
             "max_tokens": _first(options.max_tokens, self.max_tokens),
             "timeout": _first(options.timeout, self.timeout),
+            "max_cost": options.max_cost,
+            "max_seconds": options.max_seconds,
             **options.options,
         }
         if options.dry_run:
@@ -124,12 +126,13 @@ class StreamMagics(Configurable):
         run.on(lambda _: self.running.discard(run), "run_end")
         if options.record:
             run.on(Recorder(options.record))
-        show(
+        present(
             run,
             format=options.format,
             thinking="hidden" if options.hide_thinking else "auto",
             note="\n".join(notes),
         )
+        run.start()
         return run, options
 
     def _finish(self, stream: Stream, options: argparse.Namespace) -> Response:

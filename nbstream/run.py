@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .adapters.base import Source, Timeouts
+from .budget import Budget
 from .config import setting
 from .errors import NbstreamError, StreamTimeoutError, UsageError, error_from_event
 from .events import Error, FinishReason, RunEnd, StreamEvent, Usage, Warning, event_type, stamp
@@ -47,6 +48,7 @@ class Stream:
         title: str = "",
         timeouts: Timeouts | None = None,
         retries: int = 2,
+        budget: Budget | None = None,
     ) -> None:
         self.source = source
         self.title = title
@@ -54,6 +56,7 @@ class Stream:
         self.transcript = Transcript()
         self.metrics = Metrics(price=cost_of, tokenizer=setting("tokenizer"))
         self.ended = False
+        self._budget = budget
         self._callbacks: list[_Listener] = []
         self._callback_tasks: set[asyncio.Task[Any]] = set()
         self._wakers: list[Callable[[], None]] = []
@@ -295,6 +298,8 @@ class Stream:
         self.events.append(event)
         for listener in self._callbacks:
             self._call(listener, event)
+        if self._budget is not None and not self.ended:
+            self._budget.look(event, self.metrics, _stopper(self))
         with self._lock:
             if type(event) is RunEnd:
                 self.ended = True
@@ -343,6 +348,19 @@ class Stream:
     def __repr__(self) -> str:
         name = f"{self.source.provider}/{self.source.model}".strip("/")
         return f"<Stream {name or 'source'} {self.status}, {len(self.text)} characters>"
+
+
+def _stopper(stream: Stream) -> Callable[[str], None]:
+    """Stops the stream and says why, unless it has ended or nobody holds it any more."""
+    reference = weakref.ref(stream)
+
+    def stop(why: str) -> None:
+        target = reference()
+        if target is not None and not target.ended:
+            target._receive(Warning(why))
+            target._pump.stop()
+
+    return stop
 
 
 class _Listener:

@@ -9,6 +9,7 @@ from . import cell, tapes
 from .adapters.base import ChatModel, ChatRequest, Prompt, Source, Timeouts
 from .adapters.recorded import recorded
 from .adapters.registry import model as find_model
+from .budget import Budget
 from .config import configure, setting
 from .errors import UsageError
 from .run import Stream
@@ -25,6 +26,8 @@ def stream(
     stop: str | list[str] | None = None,
     timeout: float | Timeouts | None = None,
     retries: int | None = None,
+    max_cost: float | None = None,
+    max_seconds: float | None = None,
     title: str = "",
     **provider_options: Any,
 ) -> Stream:
@@ -33,9 +36,11 @@ def stream(
     `prompt` is a text or a list of messages in the OpenAI form. `model` is a name ("gpt-4o-mini",
     "anthropic/claude-…", an alias) or a `ChatModel`; without one, the configured model or `demo`.
     `timeout` is in seconds for the whole run, or a `Timeouts`. `retries` counts new attempts before the
-    first token. Other keyword arguments go to the provider as they are.
+    first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived. Other
+    keyword arguments go to the provider as they are.
 
-    Raises `UsageError` for an unknown model. What goes wrong later is raised by awaiting the stream.
+    Raises `UsageError` for an unknown model, and for `max_cost` with a model whose price is not known. What
+    goes wrong later is raised by awaiting the stream.
     """
     if not prompt:
         raise UsageError("The prompt is empty.", hint="Give a text or a list of messages.")
@@ -58,10 +63,20 @@ def stream(
         title=title,
         timeouts=timeouts,
         retries=2 if attempts is None else attempts,
+        budget=_budget(chat, request, max_cost, max_seconds),
     )
     if tape is None:
         tapes.record(stream, chat, request)
     return stream
+
+
+def _budget(
+    chat: ChatModel, request: ChatRequest, cost: float | None, seconds: float | None
+) -> Budget | None:
+    if cost is None and seconds is None:
+        return None
+    characters = sum(len(str(message.get("content") or "")) for message in request.messages)
+    return Budget(cost=cost, seconds=seconds, model=chat, prompt_tokens=max(1, characters // 4))
 
 
 def _asking(chat: ChatModel, request: ChatRequest) -> Source:
@@ -77,7 +92,8 @@ def _asking(chat: ChatModel, request: ChatRequest) -> Source:
 def show(source: Any, title: str = "", **options: Any) -> Stream:
     """A stream of anything that already streams: an async or sync iterator of strings, events or chunks.
 
-    In a notebook it is shown in this cell at once; elsewhere it starts when it is awaited or iterated.
+    In a notebook it is shown in this cell at once; in a terminal it prints when it is awaited, iterated or
+    asked for its result.
 
     Raises `UsageError` for an object it does not know; the message says what is accepted.
     """
@@ -85,8 +101,7 @@ def show(source: Any, title: str = "", **options: Any) -> Stream:
 
     timeouts = as_timeouts(options.pop("timeout", None) or Timeouts(first=None, between=None))
     stream = Stream(adapt(source, **options), title=title, timeouts=timeouts, retries=0)
-    if cell.in_notebook():
-        cell.show(stream)
+    cell.present(stream)
     return stream
 
 

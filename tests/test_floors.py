@@ -18,11 +18,11 @@ PACKAGE = Path(__file__).parents[1] / "nbstream"
 FLOORS = [
     {"_version", "events", "errors"},
     {"order", "sampling", "tables", "transcript", "metrics", "frozen", "response", "recording"},
-    {"adapters", "config", "pricing"},
+    {"adapters", "config", "pricing", "budget"},
     {"portal", "pump", "reader", "run", "tapes"},
     {"wire"},
     {"widget"},
-    {"cell", "start"},
+    {"terminal", "cell", "start"},
     {"fill", "flags", "magic"},
     {"__init__"},
 ]
