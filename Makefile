@@ -40,12 +40,11 @@ build: $(BUNDLE)
 bench: $(VENV)/.dev $(BUNDLE)
 	$(BIN)/python -m bench
 
-# Universal: one lock for every Python and platform the package supports.
+# Universal: one resolution for every Python and platform the package supports; the demo's is a part of it.
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate
 lock: $(VENV)/.dev
-	$(BIN)/uv pip compile -q --universal --python-version 3.10 --no-header --annotation-style line \
-		pyproject.toml --extra litellm --group demo -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.10 --no-header --annotation-style line \
-		pyproject.toml --extra litellm --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra litellm --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra litellm --group demo -c requirements-dev.lock -o requirements.lock
 
 clean:
 	rm -rf $(VENV) $(STATIC) js/node_modules dist build test-results

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections.abc import Callable, Iterator
@@ -35,6 +36,22 @@ def self_signed() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     return context
+
+
+@pytest.fixture(autouse=True)
+def asyncio_as_it_was() -> Iterator[None]:
+    """Takes back what nest_asyncio did to all of asyncio, so that no later test runs on it."""
+    loop, policy = asyncio.SelectorEventLoop, type(asyncio.get_event_loop_policy())
+    patched = [asyncio, asyncio.tasks, asyncio.futures, asyncio.events, policy, loop]
+    before = [dict(vars(namespace)) for namespace in patched]
+    yield
+    if hasattr(asyncio, "_nest_patched"):
+        for namespace, values in zip(patched, before, strict=True):
+            for name in vars(namespace).keys() - values.keys():
+                delattr(namespace, name)
+            for name, value in values.items():
+                if vars(namespace)[name] is not value:
+                    setattr(namespace, name, value)
 
 
 _STARTERS = {"aimock": start_aimock, "litellm_proxy": start_litellm_proxy}
