@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .adapters.anthropic import Anthropic as Anthropic
     from .adapters.base import ChatModel as ChatModel
     from .adapters.base import ChatRequest as ChatRequest
     from .adapters.base import Timeouts as Timeouts
-    from .adapters.anthropic import Anthropic as Anthropic
     from .adapters.demo import Demo as Demo
     from .adapters.gemini import Gemini as Gemini
     from .adapters.litellm import LiteLLM as LiteLLM
