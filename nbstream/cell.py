@@ -62,18 +62,42 @@ def show(stream: Stream, **options: Any) -> StreamView:
     return view
 
 
+def print_live(stream: Stream, **options: Any) -> None:
+    """Print `stream` in this terminal as it arrives. Options: thinking, note."""
+    from .terminal import TerminalView
+
+    if note := options.get("note"):
+        print(note)
+    stream.on(TerminalView(stream, thinking=options.get("thinking") != "hidden"))
+    _shown[stream.transcript] = _execution_count()
+
+
+def present(stream: Stream, **options: Any) -> None:
+    """Show `stream` where this code runs: live in a notebook's cell, printed in a terminal."""
+    (show if in_notebook() else print_live)(stream, **options)
+
+
 def show_once(stream: Stream) -> None:
     """What IPython calls for a stream at the end of a cell: shows it unless this cell does already."""
-    if _shown.get(stream.transcript) != _execution_count():
-        show(stream)
+    if in_notebook():
+        if _shown.get(stream.transcript) != _execution_count():
+            show(stream)
+        return
+    if stream.transcript not in _shown:
+        print_live(stream)
+    stream.result()
 
 
 def show_response(response: Response) -> None:
     """The same for a response: silent in the cell that shows its stream."""
-    from IPython.display import display
+    if _shown.get(response.transcript) == _execution_count():
+        return
+    if in_notebook():
+        from IPython.display import display
 
-    if _shown.get(response.transcript) != _execution_count():
         display(response._repr_mimebundle_(), raw=True)
+    else:
+        print(to_text(response.transcript))
 
 
 def _replace_views(view: StreamView) -> None:

@@ -1,0 +1,88 @@
+"""A stream in a terminal: the text as it arrives, thinking dimmed, tools and the end in one line each.
+
+Nothing that was printed is printed again, so it works in pipes and logs as it does on a screen.
+"""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich.console import Console
+
+from .events import (
+    Error,
+    Event,
+    Reset,
+    Retry,
+    RunEnd,
+    StepStart,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    ToolResult,
+    Warning,
+)
+from .frozen import summary
+from .run import Stream
+
+_DIM, _TOOL, _ERROR, _STEP = "dim", "cyan", "bold red", "bold"
+
+
+class TerminalView:
+    """Prints the events of `stream` from now on; colours only where `file` is a terminal."""
+
+    def __init__(
+        self, stream: Stream, *, thinking: bool = True, file: TextIO | None = None
+    ) -> None:
+        self._stream = stream
+        self._thinking = thinking
+        self._console = Console(file=file, highlight=False, markup=False, soft_wrap=True)
+        self._kind: type[Event] | None = None
+        self._at_start = True
+
+    def __call__(self, event: StreamEvent) -> None:
+        if isinstance(event, TextDelta) and event.choice == 0:
+            self._grow(event, event.text)
+        elif isinstance(event, ThinkingDelta) and self._thinking:
+            self._grow(event, event.text, _DIM)
+        elif isinstance(event, ToolCallStart):
+            self._grow(event, f"⚙ {event.name} ", _TOOL)
+            self._kind = ToolCallDelta
+        elif isinstance(event, ToolCallDelta):
+            self._grow(event, event.arguments, _TOOL)
+        elif isinstance(event, ToolResult):
+            self._line(f"→ {event.content}", _ERROR if event.is_error else _TOOL)
+        elif isinstance(event, StepStart):
+            self._line(f"── {event.name} ──", _STEP)
+        elif isinstance(event, Retry):
+            self._line(f"retrying in {event.wait:.1f} s: {event.reason}", _DIM)
+        elif isinstance(event, Reset):
+            self._line("the model starts anew", _DIM)
+        elif isinstance(event, Warning):
+            self._line(event.message, _DIM)
+        elif isinstance(event, Error):
+            self._line(f"{event.message}\n{event.hint}".rstrip(), _ERROR)
+        elif isinstance(event, RunEnd):
+            self._line(summary(self._stream.transcript, self._stream.metrics), _DIM)
+
+    def _grow(self, event: StreamEvent, text: str, style: str = "") -> None:
+        if type(event) is not self._kind:
+            self._new_line()
+            self._kind = type(event)
+        self._print(text, style)
+
+    def _line(self, text: str, style: str) -> None:
+        self._new_line()
+        self._kind = None
+        self._print(f"{text}\n", style)
+
+    def _new_line(self) -> None:
+        if not self._at_start:
+            self._print("\n")
+
+    def _print(self, text: str, style: str = "") -> None:
+        if text:
+            self._console.print(text, style=style, end="")
+            self._at_start = text.endswith("\n")
