@@ -65,10 +65,12 @@ export class Page {
 
   #hydrate(el: Element): void {
     const uid = el.getAttribute("data-nbstream");
-    if (!uid) return;
+    if (!uid || el.closest(".nbstream")) return;
     for (const stream of this.#streams) {
       if (stream.connection.uid !== uid) continue;
       if (![...stream.views].some((view) => view.root.parentNode === el)) this.#place(stream, el);
+      // Jupyter's own look for html outputs would change tables, code and quotes of the live view.
+      el.closest(".jp-RenderedHTMLCommon")?.classList.remove("jp-RenderedHTMLCommon");
     }
   }
 
