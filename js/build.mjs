@@ -35,6 +35,12 @@ const shared = {
 const builds = [
   { ...shared, entryPoints: ["src/index.ts"], outfile: join(out, "nbstream.js"), format: "esm" },
   { ...shared, entryPoints: ["src/stub.ts"], outfile: join(out, "stub.js"), format: "esm" },
+  ...["math", "languages"].map((name) => ({
+    ...shared,
+    entryPoints: [`src/markdown/lazy/${name}.ts`],
+    outfile: join(out, `part-${name}.js`),
+    format: "esm",
+  })),
   {
     ...shared,
     stdin: { contents: styles(), resolveDir: here, loader: "css" },

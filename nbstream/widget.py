@@ -31,6 +31,7 @@ METRICS_INTERVAL = 0.25
 BEAT_INTERVAL = 1.0
 
 _STATIC = Path(__file__).parent / "static"
+_PARTS = ("math", "languages")
 
 
 def _bundled(name: str) -> str:
@@ -54,6 +55,13 @@ class Runtime(anywidget.AnyWidget):
         self._css = _bundled("nbstream.css")
         bundle = hashlib.sha256((self._esm + self._css).encode()).hexdigest()[:12]
         super().__init__(bundle=bundle)
+        self.on_msg(self._heard)
+
+    def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
+        """What only some answers need (formulas, rarer languages) is sent when one needs it."""
+        name = message.get("name") if isinstance(message, dict) else None
+        if name in _PARTS:
+            self.send({"kind": "part", "name": name, "code": _bundled(f"part-{name}.js")})
 
     @classmethod
     def shared(cls) -> Runtime:
@@ -190,6 +198,7 @@ class StreamView(anywidget.AnyWidget):
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
         kind = message.get("kind") if isinstance(message, dict) else None
+        self.stream.attend()
         if kind == "hello":
             have = message.get("have")
             answer = self.frames.since(have if isinstance(have, int) else 0)
@@ -197,6 +206,8 @@ class StreamView(anywidget.AnyWidget):
         elif kind == "stop":
             self.stream.stop()
             self._say({"kind": "ack", "action": "stop"})
+        elif kind == "approve":
+            self.stream.approve(str(message.get("call_id")), message.get("decision") == "approved")
 
 
 class _FrameClock:

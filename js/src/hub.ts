@@ -1,3 +1,4 @@
+import type { RuntimeModel } from "./library";
 import type { FromKernel, Model } from "./model";
 
 /** A widget of a stream as its stub hands it over. */
@@ -16,6 +17,8 @@ export interface Guest {
 export interface Hub {
   waiting: Guest[];
   adopt?: (guest: Guest) => void;
+  /** One more kernel carries this bundle. */
+  join?: (model: RuntimeModel, signal: AbortSignal) => void;
 }
 
 /** Modules are evaluated once per widget, so what they share hangs on the page. */

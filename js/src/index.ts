@@ -1,17 +1,18 @@
 // The front end's code, carried by one widget per kernel; the streams' widgets find it through the hub.
 import { hub } from "./hub";
+import { Library, type RuntimeModel } from "./library";
 import { Page } from "./page";
 
-interface RuntimeModel {
-  get(name: "bundle"): string;
-}
-
 export default {
-  initialize({ model }: { model: RuntimeModel }): void {
+  initialize({ model, signal }: { model: RuntimeModel; signal: AbortSignal }): void {
     const meeting = hub(model.get("bundle"));
-    if (meeting.adopt) return;
-    const page = new Page(document);
-    meeting.adopt = (guest) => page.adopt(guest);
-    for (const guest of meeting.waiting.splice(0)) page.adopt(guest);
+    if (!meeting.adopt) {
+      const library = new Library();
+      const page = new Page(document, library.load);
+      meeting.join = (kernel, closed) => library.join(kernel, closed);
+      meeting.adopt = (guest) => page.adopt(guest);
+    }
+    meeting.join?.(model, signal);
+    for (const guest of meeting.waiting.splice(0)) meeting.adopt(guest);
   },
 };

@@ -1,5 +1,6 @@
 import { Connection } from "./connection";
 import type { Guest } from "./hub";
+import type { LoadPart } from "./markdown";
 import { painter } from "./painter";
 import { StreamView } from "./views/stream";
 
@@ -19,7 +20,10 @@ const FROZEN = "nbstream-static";
 export class Page {
   #streams = new Set<Stream>();
 
-  constructor(private readonly document: Document) {
+  constructor(
+    private readonly document: Document,
+    private readonly loadPart: LoadPart,
+  ) {
     new MutationObserver((mutations) => this.#changed(mutations)).observe(
       document.documentElement,
       {
@@ -51,7 +55,7 @@ export class Page {
   #place(stream: Stream, el: Element): StreamView {
     let view = [...stream.views].find((each) => !each.root.isConnected);
     if (view === undefined) {
-      view = new StreamView(stream.connection);
+      view = new StreamView(stream.connection, this.loadPart);
       stream.views.add(view);
     }
     el.replaceChildren(view.root);

@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { hub } from "../src/hub";
 import runtime from "../src/index";
+import type { PartName } from "../src/markdown";
 import type { FromKernel, Model } from "../src/model";
 import makeStub from "../src/stub";
 import { FakeModel } from "./fake_model";
@@ -145,8 +146,22 @@ function widget(bundle: string, uid: string) {
   };
 }
 
-function load(bundle: string): void {
-  runtime.initialize({ model: { get: () => bundle } });
+/** The runtime's widget, and what it asked its kernel for. */
+function load(bundle: string, signal = new AbortController().signal) {
+  const callbacks: ((message: { kind: "part"; name: PartName; code: string }) => void)[] = [];
+  const asked: PartName[] = [];
+  runtime.initialize({
+    signal,
+    model: {
+      get: () => bundle,
+      on: (_, callback) => callbacks.push(callback),
+      send: ({ name }) => asked.push(name),
+    },
+  });
+  const answer = (name: PartName, code: string) => {
+    for (const callback of callbacks) callback({ kind: "part", name, code });
+  };
+  return { asked, answer };
 }
 
 const hello: FromKernel = { kind: "frame", n: 1, events: [START, text("Hello"), end()] };
@@ -196,11 +211,34 @@ test("a frame that has no runtime asks the widget manager for it", async () => {
   const get_model = vi
     .fn<NonNullable<NonNullable<Model["widget_manager"]>["get_model"]>>()
     .mockRejectedValueOnce(new Error("not yet"))
-    .mockImplementation(async () => load(bundle));
+    .mockImplementation(async () => void load(bundle));
   model.widget_manager = { get_model };
   initialize();
   render();
   model.say(hello);
   await vi.waitFor(() => expect(el.textContent).toContain("Hello"));
   expect(get_model).toHaveBeenCalledWith("r1");
+});
+
+test("a formula is drawn once a kernel has sent what draws it", async () => {
+  const bundle = `bundle-${++bundles}`;
+  const { model, el, initialize, render } = widget(bundle, "formula");
+  const closing = new AbortController();
+  const gone = load(bundle, closing.signal);
+  closing.abort();
+  const first = load(bundle);
+  initialize();
+  render();
+  model.say({ kind: "frame", n: 1, events: [START, text("So $x^2$ it is."), end()] });
+  await painted();
+  expect(first.asked).toEqual(["math"]);
+  expect(gone.asked).toEqual([]);
+  const second = load(bundle);
+  expect(second.asked).toEqual(["math"]);
+  expect(el.textContent).toContain("x^2");
+  const code =
+    "export const drawMath = (tex, display, into) => into.replaceChildren('drawn: ' + tex)";
+  second.answer("math", code);
+  first.answer("math", code);
+  await vi.waitFor(() => expect(el.textContent).toContain("drawn: x^2"));
 });

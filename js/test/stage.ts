@@ -43,7 +43,7 @@ export class Stage {
   #show: (el: HTMLElement, signal: AbortSignal) => void;
 
   constructor(traits: Partial<StreamTraits> = {}) {
-    page ??= new Page(document);
+    page ??= new Page(document, () => Promise.reject(new Error("no kernel to ask")));
     this.model = new FakeModel({ uid: `stage-${++uids}`, ...traits });
     const guest = {
       model: this.model,

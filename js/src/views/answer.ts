@@ -1,7 +1,7 @@
 import { createMarkdown, type MarkdownRenderer } from "../markdown";
 import type { Options } from "../model";
 import type { Part, TextPart } from "../parts";
-import type { Block } from "./block";
+import type { Block, Host } from "./block";
 import { h, toggle } from "./dom";
 import { createPlain } from "./plain";
 
@@ -21,7 +21,7 @@ export class AnswerBlock implements Block {
   #settled = false;
   #raw: Text | null = null;
 
-  constructor(format: Options["format"], first: TextPart) {
+  constructor(format: Options["format"], first: TextPart, { loadPart }: Host) {
     this.#body = h("div", { class: "nbs-text" });
     const choice = first.choice
       ? [h("div", { class: "nbs-choice" }, `Choice ${first.choice + 1}`)]
@@ -29,7 +29,7 @@ export class AnswerBlock implements Block {
     this.node = h("div", { "data-part": "answer", dir: "auto" }, ...choice, this.#body);
     this.#renderer =
       format === undefined || format === "markdown"
-        ? createMarkdown(this.#body)
+        ? createMarkdown(this.#body, { loadPart })
         : createPlain(this.#body, format);
   }
 

@@ -1,7 +1,9 @@
+import type { LoadPart } from "../markdown";
 import type { Part } from "../parts";
 
 /** What a block may ask of the view it stands in. */
 export interface Host {
+  readonly loadPart: LoadPart;
   approve(call_id: string, decision: "approved" | "denied"): void;
 }
 

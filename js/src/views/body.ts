@@ -105,12 +105,12 @@ export class Body {
   #create(part: Part): Block {
     switch (part.kind) {
       case "text": {
-        const block = new AnswerBlock(this.options.format, part);
+        const block = new AnswerBlock(this.options.format, part, this.host);
         if (this.#raw) block.showRaw(true);
         return block;
       }
       case "thinking":
-        return new ThinkingBlock();
+        return new ThinkingBlock(this.host);
       case "refusal":
         return new RefusalBlock();
       case "tool":

@@ -1,4 +1,5 @@
 import type { Connection } from "../connection";
+import type { LoadPart } from "../markdown";
 import { type Painted, painter } from "../painter";
 import type { Change } from "../store";
 import { Announcer } from "./announcer";
@@ -28,9 +29,13 @@ export class StreamView implements Painted {
   #ticker = 0;
   #gone = new AbortController();
 
-  constructor(private readonly connection: Connection) {
+  constructor(
+    private readonly connection: Connection,
+    loadPart: LoadPart,
+  ) {
     const { store, options } = connection;
     this.#body = new Body(store, options, {
+      loadPart,
       approve: (call_id, decision) => connection.approve(call_id, decision),
     });
     this.#notices = new Notices(connection);

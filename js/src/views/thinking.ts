@@ -1,6 +1,6 @@
 import { createMarkdown } from "../markdown";
 import type { Part, TextPart } from "../parts";
-import type { Block } from "./block";
+import type { Block, Host } from "./block";
 import { TextCursor } from "./cursor";
 import { h, setText } from "./dom";
 import { ticking } from "./format";
@@ -11,12 +11,13 @@ export class ThinkingBlock implements Block {
   #summary = h("span", { class: "nbs-shimmer" }, "Thinking…");
   #body = h("div", { class: "nbs-thinking-body" });
   #scroller = h("div", { class: "nbs-thinking-scroll", tabindex: "0" }, this.#body);
-  #cursor = new TextCursor(createMarkdown(this.#body));
+  #cursor: TextCursor;
   #touched = false;
   #settled = false;
   #pinned = true;
 
-  constructor() {
+  constructor({ loadPart }: Host) {
+    this.#cursor = new TextCursor(createMarkdown(this.#body, { loadPart }));
     const summary = h("summary", {}, this.#summary);
     this.node = h("details", { "data-part": "thinking", open: true }, summary, this.#scroller);
     summary.addEventListener("click", () => {
