@@ -16,14 +16,26 @@ PACKAGE = Path(__file__).parents[1] / "nbstream"
 
 #: From the ground up. A room imports from its own floor and from those below.
 FLOORS = [
-    {"_version", "events", "errors"},
-    {"order", "sampling", "tables", "transcript", "metrics", "frozen", "response", "recording"},
-    {"adapters", "config", "pricing", "budget"},
+    {"_version", "events", "errors", "fill"},
+    {
+        "order",
+        "sampling",
+        "tables",
+        "transcript",
+        "metrics",
+        "frozen",
+        "response",
+        "recording",
+        "history",
+        "results",
+        "schema",
+    },
+    {"adapters", "attempts", "budget", "config", "pricing"},
     {"portal", "pump", "reader", "run", "tapes"},
-    {"wire"},
+    {"wire", "nested", "tools"},
     {"widget"},
     {"terminal", "cell", "start"},
-    {"fill", "flags", "magic"},
+    {"flags", "magic", "serve"},
     {"__init__"},
 ]
 
@@ -33,6 +45,8 @@ EDGES = {
     "ipywidgets": "widget",
     "IPython": "cell",
     "litellm": "adapters.litellm",
+    "pydantic": "schema",
+    "starlette": "serve",
 }
 
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
