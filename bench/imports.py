@@ -1,6 +1,6 @@
 """What it costs to load nbstream, beside anywidget and litellm.
 
-    python bench/imports.py [RUNS]
+    python -m bench.imports [RUNS]
 
 CPU time of a fresh interpreter, less that of one that imports nothing; medians, in milliseconds.
 """
