@@ -40,6 +40,9 @@ class Series:
         return [self.width, first, *self.counts[first:]]
 
 
+_STEP = math.log(1.25)
+
+
 class Gaps:
     """The waits between neighbouring deltas, in seconds.
 
@@ -54,6 +57,7 @@ class Gaps:
         self.total = 0.0
         self.longest = 0.0
         self._kept = array("d")
+        self._bins: dict[int, int] = {}
         self._stride = 1
 
     def add(self, gap: float) -> None:
@@ -62,6 +66,8 @@ class Gaps:
             if len(self._kept) > self.MOST:
                 self._kept = self._kept[::2]
                 self._stride *= 2
+        place = max(0, math.ceil(math.log(gap / 1e-4) / _STEP)) if gap > 0 else 0
+        self._bins[place] = self._bins.get(place, 0) + 1
         self.count += 1
         self.total += gap
         if gap > self.longest:
@@ -82,11 +88,7 @@ class Gaps:
 
     def histogram(self) -> list[list[int]]:
         """[bin, count] of each bin that is not empty; bin b ends at 0.0001 × 1.25^b seconds."""
-        bins: dict[int, int] = {}
-        for gap in self._kept:
-            place = max(0, math.ceil(math.log(max(gap, 1e-9) / 1e-4, 1.25)))
-            bins[place] = bins.get(place, 0) + self._stride
-        return [[place, bins[place]] for place in sorted(bins)]
+        return [[place, self._bins[place]] for place in sorted(self._bins)]
 
 
 class CurrentRate:

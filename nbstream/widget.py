@@ -24,7 +24,7 @@ import traitlets as t
 from .errors import UsageError
 from .events import RunEnd, StreamEvent
 from .run import Stream
-from .wire import Frame, FrameLog, frame_interval
+from .wire import DETAILS, Frame, FrameLog, figures, frame_interval
 
 #: Seconds between two updates of the figures in the status line, and between two signs of life.
 METRICS_INTERVAL = 0.25
@@ -71,15 +71,35 @@ class Runtime(anywidget.AnyWidget):
         return runtime
 
 
-class StreamView(anywidget.AnyWidget):
+class PageWidget(anywidget.AnyWidget):
+    """A widget that the shared front end draws: `kind` says which, `uid` finds it in static html."""
+
+    kind = t.Unicode().tag(sync=True)
+    uid = t.Unicode(read_only=True).tag(sync=True)
+    bundle = t.Unicode().tag(sync=True)
+    runtime = t.Unicode().tag(sync=True)
+
+    _layout: ipywidgets.Layout | None = None
+
+    def __init__(self, **traits: Any) -> None:
+        runtime = Runtime.shared()
+        self._esm = _bundled("stub.js")
+        if PageWidget._layout is None or PageWidget._layout.comm is None:
+            PageWidget._layout = ipywidgets.Layout()
+        traits.setdefault("layout", PageWidget._layout)
+        super().__init__(bundle=runtime.bundle, runtime=f"IPY_MODEL_{runtime.model_id}", **traits)
+        self.set_trait("uid", uuid.uuid4().hex[:12])
+        # ipykernel 7.4 answers a widget on the thread that last sent to it, which a blocked cell holds.
+        if hasattr(self.comm, "_reply_subshell_for"):
+            setattr(self.comm, "_reply_subshell_for", None)  # noqa: B010
+
+
+class StreamView(PageWidget):
     """The live view of one stream. Display it; the stream starts if it has not.
 
     `status`, `model` and, from the end on, `text`, `usage` and `metrics` can be observed. `value` is `text`.
     """
 
-    uid = t.Unicode(read_only=True).tag(sync=True)
-    bundle = t.Unicode().tag(sync=True)
-    runtime = t.Unicode().tag(sync=True)
     status = t.Unicode("pending").tag(sync=True)
     model = t.Unicode().tag(sync=True)
     interruptible = t.Bool(False).tag(sync=True)
@@ -90,32 +110,22 @@ class StreamView(anywidget.AnyWidget):
     usage = t.Dict(allow_none=True)
     metrics = t.Dict()
 
-    _layout: ipywidgets.Layout | None = None
-
     def __init__(self, stream: Stream, **options: Any) -> None:
-        runtime = Runtime.shared()
         self.stream = stream
         self.frames = FrameLog()
         self._clock = _FrameClock(self)
         self._metrics_sent = 0.0
+        self._measurements = 0
+        self._sampled = (0, 0)
+        self._said: dict[str, Any] = {}
         self._pulled = 0
         self._lock = threading.Lock()
         self._when_ended: list[Callable[[], None]] = []
-        self._esm = _bundled("stub.js")
-        if StreamView._layout is None or StreamView._layout.comm is None:
-            StreamView._layout = ipywidgets.Layout()
         super().__init__(
-            layout=StreamView._layout,
-            bundle=runtime.bundle,
-            runtime=f"IPY_MODEL_{runtime.model_id}",
             model=stream.source.model,
             interruptible=_kernel_is_deaf(),
             options={"title": stream.title, **options},
         )
-        self.set_trait("uid", uuid.uuid4().hex[:12])
-        # ipykernel 7.4 answers a widget on the thread that last sent to it, which a blocked cell holds.
-        if hasattr(self.comm, "_reply_subshell_for"):
-            setattr(self.comm, "_reply_subshell_for", None)  # noqa: B010
         self.on_msg(self._heard)
         stream.on(self._event)
         self._pull()
@@ -133,7 +143,7 @@ class StreamView(anywidget.AnyWidget):
         """The whole transcript rides only in a full state, as a reloaded page asks for it."""
         state = super().get_state(key, drop_defaults)
         if key is None:
-            state["snapshot"] = {**self.frames.snapshot(), "metrics": self._figures()}
+            state["snapshot"] = {**self.frames.snapshot(), **self._measured(everything=True)}
         return state
 
     # ── kernel to view ────────────────────────────────────────────────────────
@@ -164,7 +174,7 @@ class StreamView(anywidget.AnyWidget):
         now = time.monotonic()
         if frame["events"][-1]["type"] == "run_end" or now - self._metrics_sent >= METRICS_INTERVAL:
             self._metrics_sent = now
-            frame["metrics"] = self._figures()
+            frame.update(self._measured())
         self._say(frame)
         return True
 
@@ -177,7 +187,7 @@ class StreamView(anywidget.AnyWidget):
             self.text = self.value = stream.text
             usage = stream.usage
             self.usage = {n: getattr(usage, n) for n in usage.__struct_fields__} if usage else None
-            self.metrics = self._figures()
+            self.metrics = stream.metrics.to_dict()
         self.status = stream.status
         self._call_when_ended()
 
@@ -186,9 +196,24 @@ class StreamView(anywidget.AnyWidget):
         for callback in callbacks:
             callback()
 
-    def _figures(self) -> dict[str, Any]:
-        figures = self.stream.metrics.to_dict()
-        return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
+    def _measured(self, everything: bool = False) -> Frame:
+        """Figures and samples: those that are new since the last frame, or all."""
+        metrics = self.stream.metrics
+        time = self.stream.events[-1].time if self.stream.events else 0.0
+        now = figures(metrics, time)
+        if everything:
+            return {"metrics": now, "samples": metrics.series.since(0, 0)}
+        samples = metrics.series.since(*self._sampled)
+        self._sampled = (metrics.series.width, len(metrics.series.counts) - 1)
+        detailed = self.stream.ended or self._measurements % 4 == 0
+        self._measurements += 1
+        news = {
+            name: value
+            for name, value in now.items()
+            if self._said.get(name) != value and (detailed or name not in DETAILS)
+        }
+        self._said.update(news)
+        return {"metrics": news, "samples": samples}
 
     def _say(self, message: Frame) -> None:
         if self.comm is not None:
@@ -202,7 +227,7 @@ class StreamView(anywidget.AnyWidget):
         if kind == "hello":
             have = message.get("have")
             answer = self.frames.since(have if isinstance(have, int) else 0)
-            self._say({**answer, "metrics": self._figures()})
+            self._say({**answer, **self._measured(everything=True)})
         elif kind == "stop":
             self.stream.stop()
             self._say({"kind": "ack", "action": "stop"})

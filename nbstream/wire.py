@@ -21,6 +21,7 @@ from .events import (
     ToolCallDelta,
     to_builtins,
 )
+from .metrics import Metrics
 
 #: Frames per second for one view, and for all the views of a kernel together.
 VIEW_RATE = 30.0
@@ -33,6 +34,30 @@ Mergeable = TextDelta | ThinkingDelta | RefusalDelta | ToolCallDelta
 def frame_interval(views: int) -> float:
     """Seconds between two frames of one view when `views` are streaming."""
     return max(1 / VIEW_RATE, views / KERNEL_RATE)
+
+
+def figures(metrics: Metrics, time: float) -> dict[str, Any]:
+    """The figures a view shows, `time` seconds into the run; what is unknown is left out."""
+    shown: dict[str, Any] = metrics.to_dict()
+    del shown["stalls"], shown["iterations"], shown["wait_time"]
+    shown["current_rate"] = metrics.current_rate(time) if metrics.elapsed is None else None
+    if metrics.stalls:
+        shown["stall_spans"] = [[round(at, 3), round(gap, 3)] for at, gap in metrics.stalls]
+    if metrics.iterations:
+        shown["iteration_spans"] = [
+            [each.step, each.number, each.start, each.first, each.last]
+            for each in metrics.iterations
+        ]
+    shown["gap_bins"] = metrics.gaps.histogram() or None
+    return {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in shown.items()
+        if value is not None
+    }
+
+
+#: Figures that only an open chart shows: once a second is enough.
+DETAILS = ("gap_p50", "gap_p95", "gap_p99", "gap_bins", "decode_time", "iteration_spans")
 
 
 class FrameLog:

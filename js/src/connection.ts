@@ -47,10 +47,10 @@ export class Connection {
   ) {
     signal.addEventListener("abort", () => this.#close(), { once: true });
     model.on("comm_live_update", () => this.#setLost(!this.store.ended));
-    const { n = 0, events = [], metrics } = model.get("snapshot") ?? {};
+    const { n = 0, events = [], metrics, samples } = model.get("snapshot") ?? {};
     if (n > 0) {
       this.#have = n;
-      this.store.restart(events, metrics);
+      this.store.restart(events, metrics, samples);
       this.#ask();
     } else {
       this.#wait(SILENCE);
@@ -103,18 +103,18 @@ export class Connection {
       this.#gap();
       return;
     }
-    this.store.apply(frame.events, frame.metrics);
+    this.store.apply(frame.events, frame.metrics, frame.samples);
     this.#advance(frame.n);
   }
 
-  #frames({ after, n, events, metrics }: Extract<FromKernel, { kind: "frames" }>): void {
+  #frames({ after, n, events, metrics, samples }: Extract<FromKernel, { kind: "frames" }>): void {
     if (n < this.#have) return;
     if (n === this.#have) {
       this.#upToDate();
       return;
     }
-    if (after === this.#have) this.store.apply(events, metrics);
-    else if (after === 0) this.store.restart(events, metrics);
+    if (after === this.#have) this.store.apply(events, metrics, samples);
+    else if (after === 0) this.store.restart(events, metrics, samples);
     else {
       this.#gap();
       return;
@@ -125,7 +125,7 @@ export class Connection {
   #advance(n: number): void {
     this.#have = n;
     for (let next = this.#ahead.get(n + 1); next; next = this.#ahead.get(this.#have + 1)) {
-      this.store.apply(next.events, next.metrics);
+      this.store.apply(next.events, next.metrics, next.samples);
       this.#have = next.n;
     }
     for (const ahead of this.#ahead.keys()) if (ahead <= this.#have) this.#ahead.delete(ahead);

@@ -5,10 +5,11 @@ export interface Snapshot {
   n?: number;
   events?: WireEvent[];
   metrics?: Metrics | null;
+  samples?: number[];
 }
 
 export interface Options {
-  chart?: boolean;
+  chart?: boolean | "open";
   thinking?: "auto" | "hidden";
   format?: "markdown" | "text" | "code" | "json";
   title?: string;
@@ -31,8 +32,15 @@ export interface StreamTraits {
 }
 
 export type FromKernel =
-  | { kind: "frame"; n: number; events: WireEvent[]; metrics?: Metrics }
-  | { kind: "frames"; after: number; n: number; events: WireEvent[]; metrics?: Metrics }
+  | { kind: "frame"; n: number; events: WireEvent[]; metrics?: Metrics; samples?: number[] }
+  | {
+      kind: "frames";
+      after: number;
+      n: number;
+      events: WireEvent[];
+      metrics?: Metrics;
+      samples?: number[];
+    }
   | { kind: "beat"; n: number }
   | { kind: "ack"; action: "stop" };
 

@@ -22,16 +22,34 @@ import {
   type Warning,
   type WireEvent,
 } from "./protocol.gen";
+import { Samples } from "./samples";
 
 export type Status = "pending" | "running" | "done" | "stopped" | "error";
 
-/** What the kernel's `stream.metrics` shows; times in seconds. */
+/** What the kernel's `stream.metrics` shows; times in seconds. What is not known is left out or null. */
 export interface Metrics {
   ttft: number | null;
   elapsed: number | null;
   output_tokens: number;
-  token_source: "provider" | "deltas";
+  token_source: "provider" | "server" | "deltas" | "tokenizer" | "characters";
   tokens_per_second: number | null;
+  current_rate?: number | null;
+  ttfv?: number | null;
+  input_tokens?: number | null;
+  cost?: number | null;
+  gap_p50?: number | null;
+  gap_p95?: number | null;
+  gap_p99?: number | null;
+  gap_max?: number | null;
+  decode_time?: number;
+  tool_time?: number;
+  deltas?: number;
+  /** [start, seconds] of each wait of a second and more between two deltas. */
+  stall_spans?: [number, number][];
+  /** [bin, count] of the waits between deltas; bin b ends at 0.0001 × 1.25^b seconds. */
+  gap_bins?: [number, number][];
+  /** [step, number, start, first content, last content] of each request of the run. */
+  iteration_spans?: [string, number, number, number | null, number | null][];
 }
 
 /**
@@ -92,6 +110,7 @@ class State {
  */
 export class Store {
   metrics: Metrics | null = null;
+  readonly samples = new Samples();
   /** When the newest event arrived here, on the clock of `performance.now()`. */
   arrived = 0;
   #state = new State();
@@ -133,17 +152,17 @@ export class Store {
     signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
   }
 
-  apply(events: WireEvent[], metrics?: Metrics | null): void {
+  apply(events: WireEvent[], metrics?: Metrics | null, samples?: number[]): void {
     for (const event of events) this.#notify(fold(this.#state, decode(event)));
-    this.#settle(metrics);
+    this.#settle(metrics, samples);
   }
 
   /** The whole run again from its first event: what is shown and still true stays. */
-  restart(events: WireEvent[], metrics?: Metrics | null): void {
+  restart(events: WireEvent[], metrics?: Metrics | null, samples?: number[]): void {
     this.#state = new State();
     for (const event of events) fold(this.#state, decode(event));
     this.#notify(PARTS);
-    this.#settle(metrics);
+    this.#settle(metrics, samples);
   }
 
   /** Something outside the transcript that views show has changed. */
@@ -151,10 +170,11 @@ export class Store {
     this.#notify(HEAD);
   }
 
-  #settle(metrics?: Metrics | null): void {
+  #settle(metrics?: Metrics | null, samples?: number[]): void {
     this.arrived = performance.now();
+    if (samples) this.samples.apply(samples);
     if (metrics) {
-      this.metrics = metrics;
+      this.metrics = { ...this.metrics, ...metrics };
       this.#notify(HEAD);
     }
   }
