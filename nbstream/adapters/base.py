@@ -30,6 +30,13 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     between: float | None = 120.0
     total: float | None = None
 
+    @classmethod
+    def of(cls, timeout: float | Timeouts | None) -> Timeouts:
+        """Seconds for the whole run, or all four limits."""
+        if isinstance(timeout, Timeouts):
+            return timeout
+        return cls(total=timeout)
+
 
 class ChatRequest(msgspec.Struct, kw_only=True):
     """One request, in nobody's wire format. `options` are provider options, passed on as they are."""
@@ -69,16 +76,17 @@ class Turn(Protocol):
     """What a source that runs tools has besides events.
 
     `busy`: it waits for a tool or a person, which is no model's silence. `output`: the validated answer.
-    `attended`: somebody can see the run and answer.
     """
-
-    attended: bool
 
     @property
     def busy(self) -> bool: ...
 
     @property
     def output(self) -> Any: ...
+
+    def attend(self) -> None:
+        """Somebody can see the run and answer."""
+        ...
 
     def decide(self, call_id: str, approved: bool) -> bool:
         """Answer a tool call that waits for approval; False where none of that id does."""

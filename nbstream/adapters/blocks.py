@@ -78,22 +78,24 @@ class Blocks:
         if key is not None:
             number = self._keyed.get((kind, key))
             if number is None:
-                number = self._keyed[kind, key] = self.new()
+                number = self._keyed[kind, key] = self._number()
             self._open[choice] = (kind, number)
             return number
         current = self._open.get(choice)
         if current is not None and current[0] == kind:
             return current[1]
-        number = self.new()
+        number = self._number()
         self._open[choice] = (kind, number)
         return number
 
     def new(self) -> int:
         """A number for a block of its own, such as an image."""
         self._open.clear()
-        number = self._next
+        return self._number()
+
+    def _number(self) -> int:
         self._next += 1
-        return number
+        return self._next - 1
 
     def latest(self) -> int:
         """The block that was opened last."""
@@ -102,8 +104,7 @@ class Blocks:
     def text(
         self, text: str, choice: int = 0, key: Any = None, logprobs: list[Any] | None = None
     ) -> list[StreamEvent]:
-        if self.fragile:
-            text = self._whole("text", choice, text)
+        text = self._checked("text", choice, text)
         if not text and not logprobs:
             return []
         return [TextDelta(self.block("text", choice, key), text, choice=choice, logprobs=logprobs)]
@@ -116,22 +117,24 @@ class Blocks:
         signature: str = "",
         redacted: str = "",
     ) -> list[StreamEvent]:
-        if self.fragile:
-            text = self._whole("thinking", choice, text)
+        text = self._checked("thinking", choice, text)
         if not (text or signature or redacted):
             return []
         block = self.block("thinking", choice, key)
         return [ThinkingDelta(block, text, signature=signature, redacted=redacted, choice=choice)]
 
     def refusal(self, text: str, choice: int = 0, key: Any = None) -> list[StreamEvent]:
-        if self.fragile:
-            text = self._whole("refusal", choice, text)
+        text = self._checked("refusal", choice, text)
         return (
             [RefusalDelta(self.block("refusal", choice, key), text, choice=choice)] if text else []
         )
 
-    def _whole(self, kind: Kind, choice: int, text: str) -> str:
+    def _checked(self, kind: Kind, choice: int, text: str) -> str:
         """`text` with surrogate pairs joined across pieces; a half without its other half is U+FFFD."""
+        if not isinstance(text, str):
+            raise TypeError("not a text")
+        if not self.fragile:
+            return text
         text = self._halves.pop((kind, choice), "") + text
         if text.isascii():
             return text
@@ -153,6 +156,8 @@ class Blocks:
         server_side: bool = False,
     ) -> list[StreamEvent]:
         """A fragment of a tool call: its beginning, some arguments, or both."""
+        if not isinstance(call_id, str) or not isinstance(name, str):
+            raise TypeError("not an id or a name")
         call = self._find(call_id, index, choice)
         if call is None:
             call = self._new_call(call_id, index, choice, server_side)

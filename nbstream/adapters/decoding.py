@@ -70,7 +70,15 @@ class PayloadDecoder:
         if not isinstance(message, bytes) and message.event == "error":
             self.fail(value)
             return ()
-        return self.payload(value)
+        return self.read(value)
+
+    def read(self, value: Any, whole: bool = False) -> Iterable[StreamEvent]:
+        """`payload`, or `whole`, for a value whose shape nobody has checked."""
+        try:
+            return self.whole(value) if whole else self.payload(value)
+        except (TypeError, AttributeError, LookupError, ValueError):
+            self.messages -= 1
+            return self.garbage(msgspec.json.encode(value, enc_hook=repr).decode())
 
     def parse(self, data: bytes) -> tuple[Any, list[StreamEvent]]:
         """The value of a JSON text; or None and what to say about one that cannot be read."""
@@ -271,7 +279,7 @@ class Body:
             )
         if self._streamed:
             events.append(Warning("the server did not stream; this is its whole answer at once"))
-        events += decoder.whole(value)
+        events += decoder.read(value, whole=True)
 
     def _nothing(self) -> ProtocolError:
         rest = getattr(self._framer, "rest", b"")

@@ -167,7 +167,7 @@ class HTTPModel(ChatModel):
 
 def check_url(base_url: str) -> str:
     """A base URL without its last slash; `localhost:8080/v1` means http."""
-    url = base_url.strip().rstrip("/")
+    url = base_url.strip()
     if "://" not in url:
         url = f"http://{url}"
     parts = urlsplit(url)
@@ -175,7 +175,7 @@ def check_url(base_url: str) -> str:
         raise UsageError(
             f"{base_url!r} is not a base URL", hint="It looks like http://127.0.0.1:8080/v1"
         )
-    return url
+    return url.rstrip("/")
 
 
 def _encode_other(value: Any) -> Any:
