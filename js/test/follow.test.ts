@@ -92,6 +92,32 @@ test("an answer below the fold does not pull the reader down", async () => {
   expect(scroller.scrollTop).toBe(0);
 });
 
+test("an answer that begins at the lower edge of what is seen is followed", async () => {
+  const above = document.createElement("div");
+  above.style.height = "305px";
+  scroller.append(above);
+  const stage = new Stage();
+  const { root } = stage.show(scroller);
+  await stage.say(START);
+  await grow(stage);
+  expect(atEnd(root)).toBe(true);
+});
+
+test("a growing answer that nobody follows says where its end is", async () => {
+  const stage = new Stage();
+  stage.send([START, ...Array.from({ length: 40 }, (_, i) => paragraph(i))]);
+  await painted();
+  const { root } = stage.show(scroller);
+  await stage.say(paragraph(41));
+  expect(scroller.scrollTop).toBe(0);
+  expect(jump(root).checkVisibility()).toBe(true);
+  scroller.scrollTop = scroller.scrollHeight;
+  await settle();
+  expect(jump(root).checkVisibility()).toBe(false);
+  await grow(stage, 5);
+  expect(atEnd(root)).toBe(true);
+});
+
 test("content that shrinks is not a reader who scrolls", async () => {
   const stage = new Stage();
   const { root } = stage.show(scroller);

@@ -1,6 +1,8 @@
 const NEAR = 24;
 const MARGIN = 12;
 const INTENT = 1000;
+/** A view that shows nothing yet is less tall than this. */
+const EMPTY = 120;
 
 /**
  * Keeps the end of growing text in sight.
@@ -25,12 +27,12 @@ export class Follow {
   constructor(
     private readonly root: HTMLElement,
     private readonly end: HTMLElement,
-    private readonly onLeft: () => void,
+    private readonly onMove: () => void,
   ) {}
 
-  /** The end of the text is out of sight because the reader went elsewhere. */
-  get left(): boolean {
-    return this.#left;
+  /** The text grows somewhere else than the reader looks. */
+  get away(): boolean {
+    return this.#listening && !this.#following;
   }
 
   get active(): boolean {
@@ -41,9 +43,9 @@ export class Follow {
     if (this.active || !this.root.isConnected) return;
     this.#listening = true;
     this.refresh();
-    this.#following = !this.#left && this.#distance() <= NEAR;
+    this.#following = !this.#left && (this.#distance() <= NEAR || this.#begins());
     this.#end = new IntersectionObserver((entries) => {
-      if (entries.at(-1)?.isIntersecting && !this.#left) this.#following = true;
+      if (entries.at(-1)?.isIntersecting && !this.#left) this.#return();
     });
     this.#end.observe(this.end);
   }
@@ -80,7 +82,7 @@ export class Follow {
     this.#left = false;
     this.#following = true;
     this.measure();
-    this.onLeft();
+    this.onMove();
   }
 
   /** The visible part of the scrolling ancestor, in viewport coordinates. */
@@ -91,6 +93,12 @@ export class Follow {
     }
     const { top, bottom } = scroller.getBoundingClientRect();
     return { top: Math.max(top, 0), bottom: Math.min(bottom, window.innerHeight) };
+  }
+
+  /** A run that has just begun where the visible part ends: its reader is there. */
+  #begins(): boolean {
+    const { top, height } = this.root.getBoundingClientRect();
+    return height < EMPTY && top <= this.bounds().bottom + NEAR;
   }
 
   /** How far the end is below what can be seen, in pixels. */
@@ -139,21 +147,21 @@ export class Follow {
     // Content that shrinks also moves the view up; that is nobody's wish.
     if (moved < 0 && (meant || scroller.scrollHeight === this.#height)) this.#leave();
     else if (moved > 0 && this.#distance() <= NEAR) this.#return();
-    if (this.#left) this.onLeft();
+    if (!this.#following) this.onMove();
   }
 
   #leave(): void {
     if (this.#left) return;
     this.#following = false;
     this.#left = true;
-    this.onLeft();
+    this.onMove();
   }
 
   #return(): void {
+    if (this.#following) return;
     this.#following = true;
-    if (!this.#left) return;
     this.#left = false;
-    this.onLeft();
+    this.onMove();
   }
 }
 

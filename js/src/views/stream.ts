@@ -146,7 +146,7 @@ export class StreamView implements Painted {
 
   /** At the lower edge of what can be seen of the view. */
   #placeJump(): void {
-    if (!this.#follow.left) {
+    if (!this.#follow.away) {
       if (!this.#jump.hidden) this.#jump.hidden = true;
       return;
     }
