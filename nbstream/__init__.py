@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .adapters.registry import register_model as register_model
     from .adapters.registry import unregister_model as unregister_model
     from .adapters.scripted import Scripted as Scripted
+    from .agent import Agent as Agent
     from .config import configure as configure
     from .errors import AuthenticationError as AuthenticationError
     from .errors import ConnectError as ConnectError
@@ -40,12 +41,15 @@ if TYPE_CHECKING:
     from .errors import ToolError as ToolError
     from .errors import UsageError as UsageError
     from .events import StreamEvent as StreamEvent
+    from .history import History as History
     from .response import Response as Response
     from .run import Stream as Stream
     from .start import record_to as record_to
     from .start import replay as replay
     from .start import show as show
     from .start import stream as stream
+    from .tools import Tool as Tool
+    from .tools import tool as tool
     from .widget import StreamView as StreamView
 
 #: Public names, and the room each lives in. Loaded on first use: `import nbstream` stays light.
@@ -69,6 +73,7 @@ _ROOMS = {
         "ToolError",
     ),
     "adapters.anthropic": ("Anthropic",),
+    "agent": ("Agent",),
     "adapters.base": ("ChatModel", "ChatRequest", "Timeouts"),
     "adapters.demo": ("Demo",),
     "adapters.litellm": ("LiteLLM",),
@@ -79,9 +84,11 @@ _ROOMS = {
     "adapters.registry": ("model", "models", "register_model", "unregister_model"),
     "adapters.scripted": ("Scripted",),
     "config": ("configure",),
+    "history": ("History",),
     "response": ("Response",),
     "run": ("Stream",),
     "start": ("record_to", "replay", "show", "stream"),
+    "tools": ("Tool", "tool"),
     "widget": ("StreamView",),
 }
 

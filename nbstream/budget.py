@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from .adapters.base import ChatModel, ChatRequest
 from .errors import UsageError
 from .events import Delta, IterationEnd, RunStart, StreamEvent, Usage
 from .metrics import Metrics
@@ -56,3 +57,13 @@ class Budget:
             self._seen += 1
             return self._seen % EVERY == 0
         return isinstance(event, (Usage, IterationEnd))
+
+
+def budget_for(
+    model: ChatModel, request: ChatRequest, cost: float | None, seconds: float | None
+) -> Budget | None:
+    """The budget of a run that begins with `request`; None without a limit."""
+    if cost is None and seconds is None:
+        return None
+    characters = sum(len(str(message.get("content") or "")) for message in request.messages)
+    return Budget(cost=cost, seconds=seconds, model=model, prompt_tokens=max(1, characters // 4))

@@ -113,7 +113,10 @@ class Stream:
     @property
     def response(self) -> Response:
         """The answer so far as a `Response`; never raises."""
-        return Response(self.transcript, self.metrics, self.events)
+        response = Response(self.transcript, self.metrics, self.events)
+        if self.source.turn is not None:
+            response.output = self.source.turn.output
+        return response
 
     # ── start, wait, stop ─────────────────────────────────────────────────────
 
@@ -135,6 +138,16 @@ class Stream:
             self._pump.stop()
         else:
             loop.call_soon_threadsafe(self._stop_now)
+
+    def approve(self, call_id: str, approved: bool = True) -> bool:
+        """Answer a tool call that waits for approval. From any thread; False where none of that id waits."""
+        turn = self.source.turn
+        return turn is not None and turn.decide(call_id, approved)
+
+    def attend(self) -> None:
+        """Somebody can see this run and answer: a tool that asks waits for them."""
+        if self.source.turn is not None:
+            self.source.turn.attend()
 
     def __await__(self) -> Generator[Any, None, Response]:
         return self._wait().__await__()

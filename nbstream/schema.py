@@ -93,7 +93,7 @@ class Schema:
 
         arguments.__annotations__ = {p.name: p.annotation for p in parameters}
         arguments.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        adapter = pydantic.TypeAdapter(arguments)
+        adapter: Any = pydantic.TypeAdapter(arguments)  # type: ignore[arg-type]
         json = _without_titles(adapter.json_schema())
         json.setdefault("properties", {})
 

@@ -9,7 +9,7 @@ from . import cell, tapes
 from .adapters.base import ChatModel, ChatRequest, Prompt, Source, Timeouts
 from .adapters.recorded import recorded
 from .adapters.registry import model as find_model
-from .budget import Budget
+from .budget import budget_for
 from .config import configure, setting
 from .errors import UsageError
 from .run import Stream
@@ -57,26 +57,29 @@ def stream(
         **provider_options,
     )
     attempts = setting("retries", retries)
+    attempts = 2 if attempts is None else attempts
+    budget = budget_for(chat, request, max_cost, max_seconds)
+    given = list(tools or ())
+    if output_type is not None or any(not isinstance(each, dict) for each in given):
+        from .turn import turn
+
+        source = turn(
+            chat, request, tools=given, output_type=output_type, repair=repair, retries=attempts
+        )
+        return Stream(source, title=title, timeouts=timeouts, retries=0, budget=budget)
+    if given:
+        request.tools = given
     tape = tapes.taped(chat, request)
     stream = Stream(
         tape or _asking(chat, request),
         title=title,
         timeouts=timeouts,
-        retries=2 if attempts is None else attempts,
-        budget=_budget(chat, request, max_cost, max_seconds),
+        retries=attempts,
+        budget=budget,
     )
     if tape is None:
         tapes.record(stream, chat, request)
     return stream
-
-
-def _budget(
-    chat: ChatModel, request: ChatRequest, cost: float | None, seconds: float | None
-) -> Budget | None:
-    if cost is None and seconds is None:
-        return None
-    characters = sum(len(str(message.get("content") or "")) for message in request.messages)
-    return Budget(cost=cost, seconds=seconds, model=chat, prompt_tokens=max(1, characters // 4))
 
 
 def _asking(chat: ChatModel, request: ChatRequest) -> Source:

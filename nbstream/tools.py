@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, overload
 
 from .errors import OutputValidationError, ToolError, UsageError
+from .run import Stream
 from .schema import Schema
 
 #: Whether a call needs a yes first: always, never, or what a function of its arguments says.
@@ -97,7 +98,7 @@ class Tool:
             value = await _in_thread(self.name, lambda: self.function(**keywords), progress)
         else:
             value = self.function(**keywords)
-        if inspect.isawaitable(value) and not hasattr(value, "text_deltas"):
+        if inspect.isawaitable(value) and not isinstance(value, Stream):
             value = await value
         if not inspect.isasyncgen(value):
             return value

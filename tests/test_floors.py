@@ -32,7 +32,7 @@ FLOORS = [
     },
     {"adapters", "attempts", "budget", "config", "pricing"},
     {"portal", "pump", "reader", "run", "tapes"},
-    {"wire", "nested", "tools"},
+    {"wire", "nested", "tools", "approval", "turn", "agent", "workflow"},
     {"widget"},
     {"terminal", "cell", "start"},
     {"flags", "magic", "serve"},

@@ -1,0 +1,89 @@
+"""A conversation: its turns, each from a prompt to the last answer to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
+
+Message = dict[str, Any]
+
+
+class History(Sequence[Message]):
+    """The messages so far, in the OpenAI chat form without the system prompt; `turns` groups them.
+
+    A turn that was stopped keeps what had been said; one that failed before a word is not kept.
+    """
+
+    def __init__(self, messages: Iterable[Message] = ()) -> None:
+        self.turns: list[list[Message]] = []
+        for message in messages:
+            if message.get("role") == "user" or not self.turns:
+                self.turns.append([])
+            self.turns[-1].append(message)
+
+    def add(self, turn: list[Message]) -> None:
+        self.turns.append(turn)
+
+    def clear(self) -> None:
+        self.turns.clear()
+
+    def fork(self, turns: int | None = None) -> History:
+        """A copy of the first `turns` turns (negative: without the last ones); all where None."""
+        copy = History()
+        copy.turns = [list(turn) for turn in self.turns[:turns]]
+        return copy
+
+    @property
+    def messages(self) -> list[Message]:
+        return [message for turn in self.turns for message in turn]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.turns))
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Message]: ...
+    def __getitem__(self, index: Any) -> Any:
+        return self.messages[index]
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self.turns)} turns, {len(self)} messages>"
+
+
+def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
+    """The assistant's message that a model's answer amounts to, with the tool `calls` it made."""
+    message: Message = {"role": "assistant", "content": transcript.text or transcript.refusal}
+    if calls:
+        message["tool_calls"] = [
+            {
+                "id": call.call_id,
+                "type": "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": _arguments(call),
+                },
+            }
+            for call in calls
+        ]
+    signed = [
+        {"type": "redacted_thinking", "data": part.redacted}
+        if part.redacted
+        else {"type": "thinking", "thinking": part.text, "signature": part.signature}
+        for part in transcript.parts
+        if part.kind == "thinking" and (part.signature or part.redacted)
+    ]
+    if signed:
+        message["thinking_blocks"] = signed
+    return message
+
+
+def _arguments(call: Any) -> str:
+    if call.error:
+        return "{}"
+    return call.arguments_text or json.dumps(call.arguments or {}, ensure_ascii=False)
+
+
+def result_message(call_id: str, text: str) -> Message:
+    return {"role": "tool", "tool_call_id": call_id, "content": text}
