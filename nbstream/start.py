@@ -24,6 +24,9 @@ def stream(
     max_tokens: int | None = None,
     top_p: float | None = None,
     stop: str | list[str] | None = None,
+    tools: Iterable[Any] | None = None,
+    output_type: Any = None,
+    repair: bool = False,
     timeout: float | Timeouts | None = None,
     retries: int | None = None,
     max_cost: float | None = None,
@@ -35,6 +38,10 @@ def stream(
 
     `prompt` is a text or a list of messages in the OpenAI form. `model` is a name ("gpt-4o-mini",
     "anthropic/claude-…", an alias) or a `ChatModel`; without one, the configured model or `demo`.
+    `tools` are functions or agents that the model may call, as in `Agent`; schemas given as dicts go to the
+    model, and what it calls is in `tool_calls`. `output_type` (a pydantic model, a type or a JSON schema)
+    validates the answer into `output`; `repair` asks once more where it does not fit.
+
     `timeout` is in seconds for the whole run, or a `Timeouts`. `retries` counts new attempts before the
     first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived. Other
     keyword arguments go to the provider as they are.
@@ -59,7 +66,7 @@ def stream(
     attempts = setting("retries", retries)
     attempts = 2 if attempts is None else attempts
     budget = budget_for(chat, request, max_cost, max_seconds)
-    given = list(tools or ())
+    given: list[Any] = list(tools or ())
     if output_type is not None or any(not isinstance(each, dict) for each in given):
         from .turn import turn
 
