@@ -43,8 +43,8 @@ bench: $(VENV)/.dev $(BUNDLE)
 # Universal: one resolution for every Python and platform the package supports; the demo's is a part of it.
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate
 lock: $(VENV)/.dev
-	$(COMPILE) pyproject.toml --extra litellm --group dev -o requirements-dev.lock
-	$(COMPILE) pyproject.toml --extra litellm --group demo -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --all-extras --group demo -c requirements-dev.lock -o requirements.lock
 
 clean:
 	rm -rf $(VENV) $(STATIC) js/node_modules dist build test-results
