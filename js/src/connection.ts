@@ -32,8 +32,10 @@ export class Connection {
   readonly store = new Store();
   /** Stop was asked for and the run has not ended yet. */
   stopping = false;
-  /** The kernel does not answer, or is gone. */
+  /** The kernel does not answer. */
   lost = false;
+  /** The kernel has forgotten this run: it was closed, or the kernel was restarted. */
+  gone = false;
   #have = 0;
   #ahead = new Map<number, Frame>();
   #asked = 0;
@@ -46,7 +48,7 @@ export class Connection {
     private readonly timers: Timers = REAL_TIMERS,
   ) {
     signal.addEventListener("abort", () => this.#close(), { once: true });
-    model.on("comm_live_update", () => this.#setLost(!this.store.ended));
+    model.on("comm_live_update", () => this.#ask());
     const { n = 0, events = [], metrics, samples } = model.get("snapshot") ?? {};
     if (n > 0) {
       this.#have = n;
@@ -65,7 +67,13 @@ export class Connection {
     return this.model.get("options") ?? {};
   }
 
+  /** Nothing more will come. */
+  get over(): boolean {
+    return this.store.ended || this.gone;
+  }
+
   receive(message: FromKernel): void {
+    this.gone = false;
     this.#setLost(false);
     switch (message.kind) {
       case "frame":
@@ -84,12 +92,12 @@ export class Connection {
   }
 
   stop(): void {
-    if (this.store.ended || this.stopping) return;
+    if (this.over || this.stopping) return;
     this.stopping = true;
     this.store.touch();
     this.#send({ kind: "stop" });
     if (this.model.get("interruptible")) this.#interrupt();
-    else this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
+    else if (!this.gone) this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
   }
 
   approve(call_id: string, decision: "approved" | "denied"): void {
@@ -149,10 +157,11 @@ export class Connection {
   }
 
   #ask(): void {
-    this.#send({ kind: "hello", have: this.#have });
+    if (this.over) return;
     this.#wait(Math.min(FIRST_REPEAT * 2 ** this.#asked, LAST_REPEAT));
     this.#asked += 1;
-    if (this.#asked > LOST_AFTER) this.#setLost(!this.store.ended);
+    this.#send({ kind: "hello", have: this.#have });
+    if (this.#asked > LOST_AFTER) this.#setLost(!this.over);
   }
 
   #wait(milliseconds: number): void {
@@ -161,7 +170,7 @@ export class Connection {
   }
 
   #interrupt(): void {
-    if (this.store.ended) return;
+    if (this.over) return;
     const kernel = this.model.widget_manager?.kernel;
     Promise.resolve(kernel?.interrupt?.()).catch((error) =>
       console.warn("[nbstream] the kernel could not be interrupted", error),
@@ -177,14 +186,17 @@ export class Connection {
   #send(message: ToKernel): void {
     try {
       this.model.send(message);
-    } catch (error) {
-      console.warn("[nbstream] the kernel cannot be reached", error);
+    } catch {
+      this.#close();
     }
   }
 
   #close(): void {
     this.timers.clear(this.#timer);
     this.timers.clear(this.#stopTimer);
-    this.#setLost(!this.store.ended);
+    if (this.over) return;
+    this.gone = true;
+    this.stopping = false;
+    this.store.touch();
   }
 }

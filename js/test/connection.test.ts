@@ -99,8 +99,19 @@ describe("repair", () => {
     expect(connection.lost).toBe(true);
     model.say(frame(2, text("a")));
     expect(connection.lost).toBe(false);
+  });
+
+  test("a kernel that has restarted is gone, and nothing is asked of it any more", () => {
+    const model = new FakeModel();
+    const connection = connect(model);
+    model.say(frame(1, START));
+    const send = vi.spyOn(model, "send").mockImplementation(() => {
+      throw new Error("Cannot send");
+    });
     model.trigger("comm_live_update");
-    expect(connection.lost).toBe(true);
+    expect(connection.gone).toBe(true);
+    vi.advanceTimersByTime(120_000);
+    expect(send).toHaveBeenCalledOnce();
   });
 
   test("a closed model asks nothing any more", () => {
@@ -111,7 +122,7 @@ describe("repair", () => {
     closing.abort();
     vi.advanceTimersByTime(60_000);
     expect(model.sent).toEqual([]);
-    expect(connection.lost).toBe(true);
+    expect(connection.gone).toBe(true);
   });
 });
 

@@ -448,6 +448,21 @@ describe("stop", () => {
   });
 });
 
+describe("a kernel that goes away", () => {
+  test("leaves the text and nothing that turns for ever", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    await stage.say(START, text("Half"));
+    stage.closing.abort();
+    await painted();
+    expect(root.dataset.status).toBe("stopped");
+    expect(part(root, "answer")?.innerText).toBe("Half");
+    expect(part(root, "ending")?.innerText).toContain("went away");
+    expect(shown(action(root, "stop"))).toBe(false);
+    expect(shown(root.querySelector(".nbs-caret"))).toBe(false);
+  });
+});
+
 describe("for everybody", () => {
   test("every button is reached and pressed with the keyboard", async () => {
     const stage = new Stage();

@@ -8,13 +8,13 @@ export class Announcer {
   #said: string;
 
   constructor(private readonly connection: Connection) {
-    this.#said = connection.store.ended ? "ended" : "";
+    this.#said = connection.over ? "ended" : "";
   }
 
   write(): void {
-    const { store } = this.connection;
+    const { over, store } = this.connection;
     const { state } = store;
-    const phase = store.ended ? "ended" : state.status === "running" ? "running" : "";
+    const phase = over ? "ended" : state.status === "running" ? "running" : "";
     if (phase === this.#said || phase === "") return;
     this.#said = phase;
     setText(this.node, phase === "running" ? "The answer is being written." : this.#ending());
@@ -23,6 +23,7 @@ export class Announcer {
   #ending(): string {
     const { state, metrics } = this.connection.store;
     if (state.error) return `Error: ${state.error.message} ${state.error.hint}`.trim();
+    if (this.connection.gone) return "The kernel went away before the answer was complete.";
     if (state.status === "stopped") return "Stopped. The text so far is kept.";
     const tokens = metrics?.output_tokens ? `, ${plural(metrics.output_tokens, "token")}` : "";
     return state.finish_reason === "length"

@@ -55,7 +55,7 @@ export class Notices {
   #waiting(): string | null {
     const { store, lost, options } = this.connection;
     const { state, now } = store;
-    if (store.ended) return null;
+    if (this.connection.over) return null;
     if (lost) return "the kernel does not answer; the stream goes on when it does";
     const first = state.parts.length === 0;
     if (!first) {
@@ -71,7 +71,9 @@ export class Notices {
   }
 
   #endingText(): string {
+    const { gone } = this.connection;
     const { state } = this.connection.store;
+    if (gone) return "The kernel went away before the answer was complete.";
     if (state.finish_reason === null || state.error) return "";
     const known = ENDINGS[state.finish_reason];
     if (known) return known;

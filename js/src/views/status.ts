@@ -40,8 +40,8 @@ export class StatusLine {
   }
 
   #elapsed(): string {
-    const { store } = this.connection;
-    if (store.ended) return seconds(store.metrics?.elapsed ?? store.state.time);
+    const { store, over } = this.connection;
+    if (over) return seconds(store.metrics?.elapsed ?? store.state.time);
     if (store.state.status === "pending") return "";
     return ticking(store.now);
   }

@@ -73,7 +73,7 @@ export class StreamView implements Painted {
     if (this.#running) this.#follow.start();
     this.write();
     painter.request(this);
-    if (this.#ticker === 0 && !this.connection.store.ended) {
+    if (this.#ticker === 0 && !this.connection.over) {
       this.#ticker = setInterval(() => this.#tick(), TICK) as unknown as number;
     }
   }
@@ -95,11 +95,11 @@ export class StreamView implements Painted {
     this.#body.write();
     if (!this.#head) return;
     this.#head = false;
-    const { store, stopping } = this.connection;
-    const status = store.state.status === "pending" ? "running" : store.state.status;
+    const { over, stopping } = this.connection;
+    const status = over ? this.#outcome : "running";
     setAttribute(this.root, "data-status", status);
-    setAttribute(this.root, "aria-busy", String(!store.ended));
-    toggle(this.#stop, !store.ended);
+    setAttribute(this.root, "aria-busy", String(!over));
+    toggle(this.#stop, !over);
     if (this.#stop.disabled !== stopping) this.#stop.disabled = stopping;
     setText(this.#stop.lastElementChild as Element, stopping ? "Stopping…" : "Stop");
     this.#notices.write();
@@ -112,12 +112,16 @@ export class StreamView implements Painted {
     if (this.#running) this.#follow.start();
     this.#follow.measure();
     this.#caret.measure(this.root, this.#running ? (this.#body.growing?.end ?? null) : null);
-    if (this.connection.store.ended && this.#follow.active) this.#follow.stop();
+    if (this.connection.over && this.#follow.active) this.#follow.stop();
     this.#placeJump();
   }
 
+  get #outcome(): string {
+    return this.connection.gone ? "stopped" : this.connection.store.state.status;
+  }
+
   get #running(): boolean {
-    return !this.connection.store.ended;
+    return !this.connection.over;
   }
 
   #changed(change: Change): void {
@@ -128,7 +132,7 @@ export class StreamView implements Painted {
   }
 
   #tick(): void {
-    if (this.connection.store.ended) {
+    if (this.connection.over) {
       clearInterval(this.#ticker);
       this.#ticker = 0;
       return;
