@@ -22,6 +22,8 @@ const bench = {
     scroller = document.createElement("div");
     scroller.className = "scroller-page";
     root = document.createElement("div");
+    // One style for all, so that what differs is the engines.
+    root.className = "nbstream-md";
     scroller.append(root);
     document.body.append(scroller);
     text = (all[textName] ?? "").slice(0, length);

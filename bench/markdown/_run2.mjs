@@ -1,0 +1,150 @@
+// Measures the markdown engines in Chromium: node run.mjs [--engine NAME]... [--text NAME]...
+// Prints milliseconds of main thread, style, layout and paint included. Read ratios, not milliseconds.
+
+import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const tools = createRequire(new URL("../../js/package.json", import.meta.url));
+const { build } = tools("esbuild");
+const { chromium } = tools("playwright");
+
+const FRAME = 32;
+const FRAMES = 60;
+
+const { values } = parseArgs({
+  options: {
+    engine: { type: "string", multiple: true },
+    text: { type: "string", multiple: true },
+    "no-cpu": { type: "boolean" },
+  },
+});
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const built = await build({
+  entryPoints: [`${here}page.ts`],
+  bundle: true,
+  format: "esm",
+  minify: false,
+  write: false,
+  outdir: "out",
+  loader: { ".txt": "text" },
+  define: { "process.env.NODE_ENV": '"production"' },
+  absWorkingDir: here,
+  nodePaths: [`${here}node_modules`],
+});
+const css = await build({
+  entryPoints: [fileURLToPath(new URL("../../js/src/markdown/markdown.css", import.meta.url))],
+  bundle: true,
+  write: false,
+});
+const html = `<!doctype html><meta charset="utf-8"><style>${css.outputFiles[0].text}
+body { margin: 0; font: 14px/1.6 system-ui; } .scroller-page { height: 100vh; overflow: auto; }
+.scroller-page > div { max-width: 760px; margin: auto; }</style><script type="module" src="page.js"></script>`;
+const server = createServer((request, response) => {
+  const script = request.url === "/page.js";
+  response.setHeader("content-type", script ? "text/javascript" : "text/html");
+  response.end(script ? built.outputFiles.find(({ path }) => path.endsWith(".js")).contents : html);
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const url = `http://127.0.0.1:${server.address().port}/`;
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) => existsSync(path));
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--no-sandbox", "--disable-gpu", "--js-flags=--expose-gc"],
+});
+
+async function open() {
+  const page = await browser.newPage({ viewport: { width: 1000, height: 800 } });
+  page.on("pageerror", (error) => console.error(error.message));
+  await page.goto(url);
+  await page.waitForFunction("window.bench");
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send("Performance.enable");
+  const metrics = async () =>
+    Object.fromEntries((await cdp.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]));
+  return { page, cdp, metrics };
+}
+
+/** Milliseconds a frame over the text's last frames, the rest fed fast. */
+async function atEnd(engine, text, length) {
+  const { page, cdp, metrics } = await open();
+  await page.evaluate(([e, t, l]) => window.bench.open(e, t, l), [engine, text, length]);
+  const total = Math.min(length, await page.evaluate((t) => window.bench.length(t), text));
+  await cdp.send("HeapProfiler.collectGarbage");
+  const heapBefore = (await metrics()).JSHeapUsedSize;
+  const from = total - FRAMES * FRAME;
+  await page.evaluate(([to, size]) => window.bench.run(to, size), [from, Math.max(2_000, total / 60)]);
+  await page.evaluate(([to, size]) => window.bench.run(to, size), [from + 10 * FRAME, FRAME]);
+  const before = await metrics();
+  const frames = await page.evaluate(([to, size]) => window.bench.run(to, size), [total, FRAME]);
+  const after = await metrics();
+  await cdp.send("HeapProfiler.collectGarbage");
+  const heap = (await metrics()).JSHeapUsedSize - heapBefore;
+  await page.close();
+  return {
+    frame: ((after.TaskDuration - before.TaskDuration) * 1000) / frames,
+    heap: heap / 1e6,
+  };
+}
+
+/** Total CPU milliseconds of streaming a whole text at 32 characters a frame. */
+async function total(engine, text) {
+  const { page, metrics } = await open();
+  await page.evaluate(([e, t]) => window.bench.open(e, t), [engine, text]);
+  const before = await metrics();
+  await page.evaluate((size) => window.bench.run(Infinity, size), FRAME);
+  const after = await metrics();
+  await page.close();
+  return (after.TaskDuration - before.TaskDuration) * 1000;
+}
+
+async function removals(engine, text) {
+  const { page } = await open();
+  await page.evaluate(([e, t]) => window.bench.open(e, t), [engine, text]);
+  const count = await page.evaluate(() => window.bench.removals());
+  await page.close();
+  return count;
+}
+
+const { page: first } = await open();
+const names = await first.evaluate(() => ({ engines: window.bench.engines, texts: window.bench.names }));
+await first.close();
+const engines = values.engine ?? names.engines;
+const texts = values.text ?? names.texts;
+
+for (const e of engines) {
+  const { page } = await open();
+  await page.evaluate(([e, t]) => window.bench.open(e, t), [e, "20k"]);
+  await browser.startTracing(page, { categories: ["devtools.timeline", "disabled-by-default-v8.cpu_profiler"] });
+  await page.evaluate(() => window.bench.run(Infinity, 32));
+  const buf = await browser.stopTracing();
+  const ev = JSON.parse(buf.toString()).traceEvents;
+  const sums = {};
+  const main = {};
+  for (const x of ev) if (x.ph === "X" && x.dur) { const k = x.name; (sums[k] ??= 0); sums[k] += (x.tdur ?? x.dur) / 1000; }
+  console.log(e, Object.entries(sums).sort((a, b) => b[1] - a[1]).slice(0, 7).map(([k, v]) => k + " " + v.toFixed(0)).join(", "));
+  await page.close();
+}
+process.exit();
+const rows = [];
+for (const engine of engines) {
+  const row = { engine };
+  for (const text of texts) {
+    const { frame, heap } = await atEnd(engine, text, Number.MAX_SAFE_INTEGER);
+    row[text] = frame.toFixed(1);
+    if (text === "400k") row["heap MB, 400k"] = heap.toFixed(1);
+  }
+  if (!values["no-cpu"]) {
+    row["CPU, 20k"] = (await total(engine, "20k")).toFixed(0);
+    row["removed, 8k"] = await removals(engine, "8k");
+  }
+  rows.push(row);
+  console.error(JSON.stringify(row));
+}
+console.table(rows);
+await browser.close();
+server.close();
