@@ -1,17 +1,23 @@
 // What every stream's widget carries: it keeps what arrives until the page's shared runtime takes over.
-import { type Guest, hub } from "./hub";
+import { type Guest, type Hub, hub } from "./hub";
 import type { FromKernel, Model } from "./model";
 
+const PATIENCE = 10_000;
+
 /** Models come back in any order after a reload, and Colab's frames load one only when asked. */
-async function fetchRuntime(model: Model, arrived: () => boolean): Promise<void> {
+async function fetchRuntime({ model, signal, views }: Guest, meeting: Hub): Promise<void> {
   const id = model.get("runtime").replace("IPY_MODEL_", "");
-  for (let wait = 50; !arrived() && wait < 30_000; wait *= 2) {
+  for (let wait = 50; !meeting.adopt && !signal.aborted; wait *= 2) {
     try {
       await model.widget_manager?.get_model?.(id);
     } catch {
       // Not there yet.
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
+    if (wait > PATIENCE) {
+      for (const [el] of views)
+        el.textContent ||= "nbstream's front end is not here. Run the cell again.";
+    }
   }
 }
 
@@ -32,7 +38,7 @@ export default () => {
       if (meeting.adopt) meeting.adopt(guest);
       else {
         meeting.waiting.push(guest);
-        void fetchRuntime(model, () => meeting.adopt !== undefined);
+        void fetchRuntime(guest, meeting);
       }
     },
     render({ el, signal }: { el: HTMLElement; signal: AbortSignal }): void {

@@ -155,7 +155,7 @@ function load(bundle: string, signal = new AbortController().signal) {
     model: {
       get: () => bundle,
       on: (_, callback) => callbacks.push(callback),
-      send: ({ name }) => asked.push(name),
+      send: (message) => message.kind === "part" && asked.push(message.name),
     },
   });
   const answer = (name: PartName, code: string) => {

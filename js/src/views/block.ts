@@ -4,6 +4,8 @@ import type { Part } from "../parts";
 /** What a block may ask of the view it stands in. */
 export interface Host {
   readonly loadPart: LoadPart;
+  /** Nothing more will come. */
+  readonly over: boolean;
   approve(call_id: string, decision: "approved" | "denied"): void;
 }
 

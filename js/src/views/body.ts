@@ -4,7 +4,7 @@ import type { Store } from "../store";
 import { AnswerBlock } from "./answer";
 import type { Block, Host } from "./block";
 import { h, placeAfter, setText } from "./dom";
-import { seconds } from "./format";
+import { plural, seconds } from "./format";
 import { MediaBlock } from "./media";
 import { RefusalBlock } from "./refusal";
 import { ThinkingBlock } from "./thinking";
@@ -68,7 +68,7 @@ export class Body {
     for (const block of this.#dirty) block.write();
     for (const block of this.#finished) block.settle();
     this.#finished.clear();
-    if (this.store.ended) for (const block of this.#blocks.values()) block.settle();
+    if (this.host.over) for (const block of this.#blocks.values()) block.settle();
   }
 
   measure(): void {
@@ -148,7 +148,10 @@ export class Body {
     this.#sections.set(key, section);
     section.node.dataset.status = step.duration === null ? "running" : "done";
     const state = section.node.querySelector(".nbs-step-state");
-    if (state) setText(state, step.duration === null ? "" : seconds(step.duration));
+    const tokens = step.usage?.output_tokens;
+    const facts = step.duration === null ? [] : [seconds(step.duration)];
+    if (tokens) facts.push(plural(tokens, "token"));
+    if (state) setText(state, facts.join(" · "));
     this.#root.last = null;
     placeAfter(this.node, this.#root.lastNode, section.node);
     this.#root.lastNode = section.node;

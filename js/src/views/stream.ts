@@ -1,3 +1,4 @@
+import { Chart } from "../chart";
 import type { Connection } from "../connection";
 import type { LoadPart } from "../markdown";
 import { type Painted, painter } from "../painter";
@@ -25,6 +26,7 @@ export class StreamView implements Painted {
   #stop: HTMLButtonElement;
   #jump: HTMLButtonElement;
   #bar: HTMLElement;
+  #chart: Chart | null = null;
   #head = true;
   #ticker = 0;
   #gone = new AbortController();
@@ -36,6 +38,9 @@ export class StreamView implements Painted {
     const { store, options } = connection;
     this.#body = new Body(store, options, {
       loadPart,
+      get over() {
+        return connection.over;
+      },
       approve: (call_id, decision) => connection.approve(call_id, decision),
     });
     this.#notices = new Notices(connection);
@@ -46,7 +51,11 @@ export class StreamView implements Painted {
     const raw = button("raw", "Source", "raw", () => this.#toggleRaw(raw));
     raw.setAttribute("aria-pressed", "false");
     for (const each of [copy, raw]) each.title = each.textContent ?? "";
-    const actions = h("div", { class: "nbs-actions" }, this.#stop, copy, raw);
+    if (options.chart !== false) {
+      this.#chart = new Chart(store, (panel) => this.#bar.after(panel), options.chart);
+    }
+    const chart = this.#chart ? [this.#chart.toggle.node] : [];
+    const actions = h("div", { class: "nbs-actions" }, this.#stop, ...chart, copy, raw);
     this.#bar = h("div", { class: "nbs-bar" }, this.#status.node, actions);
     this.#jump = button("jump", "Jump to latest", "down", () => this.#follow.jump());
     this.#jump.hidden = true;
@@ -88,6 +97,7 @@ export class StreamView implements Painted {
   dispose(): void {
     this.leave();
     this.#gone.abort();
+    this.#chart?.dispose();
     painter.forget(this);
   }
 
@@ -104,6 +114,7 @@ export class StreamView implements Painted {
     setText(this.#stop.lastElementChild as Element, stopping ? "Stopping…" : "Stop");
     this.#notices.write();
     this.#status.write();
+    this.#chart?.write();
     this.#announcer.write();
   }
 

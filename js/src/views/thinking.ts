@@ -8,7 +8,7 @@ import { ticking } from "./format";
 /** The model's reasoning: open while it streams, then folded, unless the reader said otherwise. */
 export class ThinkingBlock implements Block {
   readonly node: HTMLDetailsElement;
-  #summary = h("span", { class: "nbs-shimmer" }, "Thinking…");
+  #summary = h("span", { class: "nbs-breathing" }, "Thinking…");
   #body = h("div", { class: "nbs-thinking-body" });
   #scroller = h("div", { class: "nbs-thinking-scroll", tabindex: "0" }, this.#body);
   #cursor: TextCursor;
@@ -56,7 +56,7 @@ export class ThinkingBlock implements Block {
       this.#summary,
       `Thought for ${ticking(Math.max(1, Math.round(part.until - part.time)))}`,
     );
-    this.#summary.classList.remove("nbs-shimmer");
+    this.#summary.classList.remove("nbs-breathing");
     if (part.content.length === 0) {
       this.#scroller.replaceChildren("The provider does not show this reasoning.");
     }
