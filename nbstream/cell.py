@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
 import uuid
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from . import response, run
+from .events import TextDelta
 from .frozen import to_html, to_markdown, to_text
 from .response import Response
 from .run import Stream
 from .transcript import Transcript
 
 if TYPE_CHECKING:
-    from .widget import StreamView
+    from .widget import PageWidget, StreamView
 
 
 def show(stream: Stream, **options: Any) -> StreamView:
@@ -24,14 +28,11 @@ def show(stream: Stream, **options: Any) -> StreamView:
     that has the live model goes on showing that. Options: format ("markdown", "text", "code", "json"),
     thinking ("auto", "hidden"), note (a line above the answer).
     """
-    from IPython.display import display
-
     from .widget import StreamView
 
     view = StreamView(stream, **options)
-    shown_as = uuid.uuid4().hex
 
-    def bundle() -> dict[str, Any]:
+    def forms() -> dict[str, Any]:
         transcript = stream.transcript
         return {
             "text/html": to_html(
@@ -46,20 +47,77 @@ def show(stream: Stream, **options: Any) -> StreamView:
             "text/plain": to_text(transcript) or repr(stream),
         }
 
-    def freeze() -> None:
-        display(bundle(), raw=True, display_id=shown_as, update=True)
-
-    live = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
-    display(
-        {**bundle(), "application/vnd.jupyter.widget-view+json": live},
-        raw=True,
-        display_id=shown_as,
-    )
+    output = Output(view, forms)
+    output.show()
     _shown[stream.transcript] = _execution_count()
     _replace_views(view)
-    view.when_ended(freeze)
+    stream.on(output.grow, "text_delta")
+    view.when_ended(output.freeze)
     stream.start()
     return view
+
+
+class Output:
+    """One output of a cell: the forms that can be saved, and the live view of `view` in their place.
+
+    Where the page mounts live views into marked html, it is given no widget: a notebook that is opened
+    without its kernel then shows what had arrived instead of an error. Elsewhere the widget stands beside
+    the forms until the end.
+    """
+
+    def __init__(self, view: PageWidget, forms: Callable[[], dict[str, Any]]) -> None:
+        from .widget import Runtime
+
+        self._view = view
+        self._forms = forms
+        self._id = uuid.uuid4().hex
+        self._runtime = Runtime.shared()
+        self._frozen = False
+        self._size = self._saved_size = 0
+        self._saved_at = time.monotonic()
+
+    def show(self) -> None:
+        self._display()
+        if not self._runtime.hydrates:
+            self._runtime.observe(self._page_hydrates, "hydrates")
+
+    def grow(self, event: TextDelta) -> None:
+        """Save what has arrived now and then, each time twice as much: a kernel may die."""
+        self._size += len(event.text)
+        if (
+            self._runtime.hydrates
+            and self._size > max(2 * self._saved_size, 2000)
+            and time.monotonic() - self._saved_at > 10
+        ):
+            self._saved_size, self._saved_at = self._size, time.monotonic()
+            self._display(update=True)
+
+    def freeze(self) -> None:
+        """The run has ended: from here on the output is the saved forms."""
+        self._frozen = True
+        self._forget()
+        self._display(update=True)
+
+    def _page_hydrates(self, _: Any) -> None:
+        self._forget()
+        if not self._frozen:
+            self._display(update=True)
+
+    def _forget(self) -> None:
+        with suppress(ValueError):
+            self._runtime.unobserve(self._page_hydrates, "hydrates")
+
+    def _display(self, update: bool = False) -> None:
+        from IPython.display import display
+
+        data = self._forms()
+        if not self._frozen and not self._runtime.hydrates:
+            data["application/vnd.jupyter.widget-view+json"] = {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self._view.model_id,
+            }
+        display(data, raw=True, display_id=self._id, update=update)
 
 
 def print_live(stream: Stream, **options: Any) -> None:

@@ -90,7 +90,7 @@ def ending(transcript: Transcript) -> str:
     if transcript.error is not None:
         return f"{transcript.error.message}"
     if transcript.finish_reason is None:
-        return ""
+        return "unfinished when this was saved" if transcript.status == "running" else ""
     if reason := _ENDINGS.get(transcript.finish_reason):
         return reason
     return "ended without a finish reason" if transcript.incomplete else ""

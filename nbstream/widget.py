@@ -45,9 +45,13 @@ def _bundled(name: str) -> str:
 
 
 class Runtime(anywidget.AnyWidget):
-    """The front end's code, sent to the page once."""
+    """The front end's code, sent to the page once.
+
+    `hydrates` becomes true when the page says that it mounts live views into marked html.
+    """
 
     bundle = t.Unicode().tag(sync=True)
+    hydrates = t.Bool(False)
     _shared: Runtime | None = None
 
     def __init__(self) -> None:
@@ -58,9 +62,12 @@ class Runtime(anywidget.AnyWidget):
         self.on_msg(self._heard)
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
-        """What only some answers need (formulas, rarer languages) is sent when one needs it."""
-        name = message.get("name") if isinstance(message, dict) else None
-        if name in _PARTS:
+        if not isinstance(message, dict):
+            return
+        if message.get("kind") == "ready":
+            self.hydrates = message.get("hydrates") is True
+        elif (name := message.get("name")) in _PARTS:
+            # What only some answers need (formulas, rarer languages) is sent when one needs it.
             self.send({"kind": "part", "name": name, "code": _bundled(f"part-{name}.js")})
 
     @classmethod

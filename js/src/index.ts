@@ -13,6 +13,8 @@ export default {
       meeting.adopt = (guest) => page.adopt(guest);
     }
     meeting.join?.(model, signal);
+    // JupyterLab and Notebook keep one document, in which views can be mounted by their mark.
+    model.send({ kind: "ready", hydrates: document.querySelector(".jp-Notebook") !== null });
     for (const guest of meeting.waiting.splice(0)) meeting.adopt(guest);
   },
 };

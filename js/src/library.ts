@@ -4,7 +4,7 @@ import type { LoadPart, PartName } from "./markdown";
 export interface RuntimeModel {
   get(name: "bundle"): string;
   on(name: "msg:custom", callback: (message: PartMessage) => void): void;
-  send(message: { kind: "part"; name: PartName }): void;
+  send(message: { kind: "part"; name: PartName } | { kind: "ready"; hydrates: boolean }): void;
 }
 
 interface PartMessage {
