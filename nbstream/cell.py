@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from . import response, run
+from .config import setting
 from .events import TextDelta
 from .frozen import to_html, to_markdown, to_text
 from .response import Response
@@ -26,10 +27,12 @@ def show(stream: Stream, **options: Any) -> StreamView:
 
     At the end the cell's output becomes the static form, which needs no kernel and is what is saved; a page
     that has the live model goes on showing that. Options: format ("markdown", "text", "code", "json"),
-    thinking ("auto", "hidden"), note (a line above the answer).
+    thinking ("auto", "hidden"), chart (False, "open"), note (a line above the answer).
     """
     from .widget import StreamView
 
+    if (chart := setting("chart", options.get("chart"))) is not None:
+        options["chart"] = chart
     view = StreamView(stream, **options)
 
     def forms() -> dict[str, Any]:

@@ -47,6 +47,7 @@ FLAGS = (
     Flag(("--record",), "record the run, event by event, for nbstream.replay", "FILE"),
     Flag(("-u", "--usage"), "print the provider's token usage", "", {"action": "store_true"}),
     Flag(("-R", "--hide-thinking"), "do not show thinking", "", {"action": "store_true"}),
+    Flag(("--no-chart",), "no speed chart", "", {"action": "store_true"}),
     Flag(
         ("--no-interpolate",),
         "send the prompt as typed, braces and all",

@@ -131,6 +131,7 @@ class StreamMagics(Configurable):
             format=options.format,
             thinking="hidden" if options.hide_thinking else "auto",
             note="\n".join(notes),
+            **({"chart": False} if options.no_chart else {}),
         )
         run.start()
         return run, options

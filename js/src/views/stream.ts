@@ -149,6 +149,7 @@ export class StreamView implements Painted {
       return;
     }
     this.#head = true;
+    this.#chart?.tick();
     this.#follow.refresh();
     painter.request(this);
   }

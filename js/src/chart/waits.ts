@@ -1,0 +1,48 @@
+import type { Store } from "../store";
+import { count } from "../views/format";
+import { Plot } from "./plot";
+
+/** How long the waits between two deltas were. */
+export class WaitsPlot {
+  readonly plot: Plot;
+  #bins: [number, number][] = [];
+
+  constructor(private readonly store: Store) {
+    this.plot = new Plot({
+      series: [{ label: "waits", colour: "--nbs-c1", bars: true }],
+      x: (bin) => (Number.isInteger(bin) ? time(edge(bin)) : ""),
+      y: (value) => (Number.isInteger(value) ? count(value) : ""),
+      readout: (i) => {
+        const [bin, n] = this.#bins[i] ?? [0, 0];
+        return `${time(edge(bin - 1))} to ${time(edge(bin))} · ${count(n)} waits`;
+      },
+    });
+  }
+
+  write(): void {
+    const bins = this.store.metrics?.gap_bins ?? [];
+    const known = new Map(bins);
+    const [first, last] = [(bins[0]?.[0] ?? 0) - 1, (bins.at(-1)?.[0] ?? 0) + 1];
+    this.#bins = Array.from({ length: last - first + 1 }, (_, i) => [
+      first + i,
+      known.get(first + i) ?? 0,
+    ]);
+    this.plot.set([this.#bins.map(([bin]) => bin), this.#bins.map(([, n]) => n)]);
+    const { gap_p50, gap_p99, gap_max } = this.store.metrics ?? {};
+    this.plot.label =
+      gap_p50 == null
+        ? "Waits between tokens: none yet."
+        : `Waits between tokens: half of them are shorter than ${time(gap_p50)}, ` +
+          `99 percent shorter than ${time(gap_p99 ?? 0)}, the longest ${time(gap_max ?? 0)}.`;
+  }
+}
+
+/** The upper end of a bin, in seconds. */
+function edge(bin: number): number {
+  return 0.0001 * 1.25 ** bin;
+}
+
+export function time(value: number): string {
+  if (value < 0.01) return `${(value * 1000).toFixed(1)} ms`;
+  return value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`;
+}
