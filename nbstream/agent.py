@@ -7,12 +7,12 @@ from typing import Any
 
 from .adapters.base import ChatModel, ChatRequest, Prompt, Timeouts
 from .adapters.registry import model as find_model
-from .approval import Approval, Choice
+from .approval import TIMEOUT, Approval, Choice
 from .budget import budget_for
 from .config import setting
 from .errors import UsageError
 from .fill import fill
-from .history import History, Message
+from .history import History, Message, as_messages
 from .response import Response
 from .run import Stream
 from .schema import Schema
@@ -49,7 +49,7 @@ class Agent:
         output_type: Any = None,
         repair: bool = False,
         approve: Choice = False,
-        approval_timeout: float = 300.0,
+        approval_timeout: float = TIMEOUT,
         approval_default: bool = False,
         use_history: bool = True,
         history: History | Iterable[Message] = (),
@@ -103,16 +103,11 @@ class Agent:
             timeouts=timeouts,
             **{**self._defaults(), **self.options, **options},
         )
-        messages = (
-            [{"role": "user", "content": _filled(prompt, names)}]
-            if isinstance(prompt, str)
-            else [dict(message) for message in prompt]
-        )
         attempts = setting("retries", retries)
         source = turn(
             chat,
             request,
-            prompt=messages,
+            as_messages(_filled(prompt, names)),
             tools=self.tools,
             output_type=self.output_schema,
             max_iterations=self.max_iterations,

@@ -14,6 +14,9 @@ from .tools import Tool
 #: Which tools ask first: all, none, these by name, or what `function(name, arguments)` says.
 Choice = bool | Collection[str] | Callable[[str, Any], Any]
 
+#: Seconds that a call waits for an answer.
+TIMEOUT = 300.0
+
 #: Seconds in which a front end, or a callback, can show that somebody is there.
 GRACE = 2.0
 
@@ -24,7 +27,9 @@ class Approval:
     `timeout` in seconds. `default`: whether a call runs that nobody answered, be it in time or at all.
     """
 
-    def __init__(self, choice: Choice, *, timeout: float, default: bool) -> None:
+    def __init__(
+        self, choice: Choice = False, *, timeout: float = TIMEOUT, default: bool = False
+    ) -> None:
         if not (isinstance(choice, (bool, Collection)) or callable(choice)):
             raise UsageError(
                 f"approve={choice!r} does not say which tools ask first.",

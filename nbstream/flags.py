@@ -36,12 +36,40 @@ FLAGS = (
     Flag(("--timeout",), "seconds for the whole run", "SECONDS", {"type": float}),
     Flag(("--max-cost",), "stop at this cost, in US dollars", "X", {"type": float}),
     Flag(("--max-seconds",), "stop after this long, keeping the text", "N", {"type": float}),
+    Flag(
+        ("-c", "--continue"),
+        "go on with the last conversation",
+        "",
+        {"action": "store_true", "dest": "go_on"},
+    ),
+    Flag(("--cid",), "go on with, or begin, the conversation of this name", "CHAT"),
+    Flag(("--no-history",), "a conversation that nothing continues", "", {"action": "store_true"}),
+    Flag(
+        ("-T", "--tool"),
+        "a function or agent of the notebook that the model may call; may be repeated",
+        "NAME",
+        {"action": "append", "default": []},
+    ),
+    Flag(("--approve",), "ask before each tool call", "", {"action": "store_true"}),
+    Flag(
+        ("-a", "--attachment"),
+        "send a file or a variable along; may be repeated",
+        "FILE",
+        {"action": "append", "default": []},
+    ),
+    Flag(("--type",), "validate the answer: a pydantic model or type of the notebook", "NAME"),
+    Flag(
+        ("-x", "--extract"),
+        "put the first code block into a new cell below",
+        "",
+        {"action": "store_true"},
+    ),
     Flag(("--out",), "bind the Response to this variable (also: NAME <<)", "NAME"),
     Flag(
         ("-f", "--format"),
         "how to show the answer",
         "",
-        {"choices": ("markdown", "text", "code", "json"), "default": "markdown"},
+        {"choices": ("markdown", "text", "code", "json")},
     ),
     Flag(("--bg",), "return at once; NAME is bound to the Stream", "", {"action": "store_true"}),
     Flag(("--record",), "record the run, event by event, for nbstream.replay", "FILE"),
@@ -82,6 +110,9 @@ def parse(line: str) -> argparse.Namespace:
     flags.out = flags.out or bound or None
     if flags.out and not flags.out.isidentifier():
         raise UsageError(f"%%stream: {flags.out!r} is not a variable name.")
+    flags.format = flags.format or ("json" if flags.type else "markdown")
+    if flags.extract and flags.bg:
+        raise UsageError("%%stream: -x needs the cell to wait for the answer, so not with --bg.")
     flags.options = {key: _value(value) for key, value in flags.option}
     return flags
 

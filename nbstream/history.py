@@ -52,6 +52,13 @@ class History(Sequence[Message]):
         return f"<History of {len(self.turns)} turns, {len(self)} messages>"
 
 
+def as_messages(prompt: str | Iterable[Message]) -> list[Message]:
+    """A prompt as messages."""
+    if isinstance(prompt, str):
+        return [{"role": "user", "content": prompt}]
+    return [dict(message) for message in prompt]
+
+
 def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     """The assistant's message that a model's answer amounts to, with the tool `calls` it made."""
     message: Message = {"role": "assistant", "content": transcript.text or transcript.refusal}

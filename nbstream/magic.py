@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import builtins
 import difflib
 import os
 import re
@@ -14,10 +15,13 @@ from traitlets.config import Configurable
 
 from . import flags
 from ._version import __version__
+from .attachments import attach, has_images
 from .cell import present
+from .chats import Chats
 from .config import setting
 from .errors import AuthenticationError, NbstreamError, UsageError
 from .fill import fill
+from .history import History
 from .recording import Recorder
 from .response import Response
 from .run import Stream
@@ -26,6 +30,17 @@ NO_MODEL = (
     "This is the demo model: offline, its answers are canned. For a real one run "
     '`%config StreamMagics.model = "gpt-4o-mini"`, name it after %%stream, or set NBSTREAM_MODEL.'
 )
+
+FIX = """This cell failed. Say why in a sentence or two, then give the corrected code in one block.
+
+```python
+{source}
+```
+
+```
+{traceback}
+```"""
+MAX_TRACEBACK = 6000
 
 
 class StreamMagics(Configurable):
@@ -44,6 +59,7 @@ class StreamMagics(Configurable):
         self.shell = shell
         self.errors: dict[int, str] = {}
         self.running: set[Stream] = set()
+        self.chats = Chats()
 
     # ── %%stream ──────────────────────────────────────────────────────────────
 
@@ -93,6 +109,7 @@ class StreamMagics(Configurable):
     def _open(
         self, options: argparse.Namespace, body: str
     ) -> tuple[Stream, argparse.Namespace] | None:
+        from .adapters.registry import model as find_model
         from .start import stream
 
         prompt, notes = body.strip("\n"), []
@@ -102,24 +119,35 @@ class StreamMagics(Configurable):
             raise UsageError(
                 "The cell has no prompt.", hint="Write it in the lines below %%stream."
             )
-        model = self._model(options)
+        chat = self.chats.open(options.cid, go_on=options.go_on, remember=not options.no_history)
+        named = self._model(options)
+        model = named or chat.model or self.model or setting("model")
         if model is None:
             notes.insert(0, NO_MODEL)
+        elif chat.turn:
+            notes.insert(0, chat.turn)
+        content = attach(prompt, options.attachment, self.shell.user_ns)
         arguments: dict[str, Any] = {
             "model": model or "demo",
-            "system": options.system or self.system or None,
+            "system": options.system or chat.system or self.system or None,
             "temperature": _first(options.temperature, self.temperature),
             "max_tokens": _first(options.max_tokens, self.max_tokens),
             "timeout": _first(options.timeout, self.timeout),
             "max_cost": options.max_cost,
             "max_seconds": options.max_seconds,
+            "tools": [self._named(name, "-T") for name in options.tool] or None,
+            "output_type": self._named(options.type, "--type") if options.type else None,
+            "approve": options.approve,
             **options.options,
         }
         if options.dry_run:
-            given = {key: value for key, value in arguments.items() if value is not None}
-            print("\n".join([*(f"{key}: {value}" for key, value in given.items()), "", prompt]))
+            print(dry_run(arguments, chat.history, content))
             return None
-        run = stream(prompt, **arguments)
+        whole = [{"role": "user", "content": content if len(content) > 1 else prompt}]
+        run = stream(whole, **arguments, history=None if options.no_history else chat.history)
+        if has_images(content) and not find_model(arguments["model"]).supports("vision"):
+            raise UsageError(f"{run.source.model} takes no images.")
+        chat.model, chat.system = model, arguments["system"]
         if options.bg and options.out:
             self.shell.user_ns[options.out] = run
         self.running.add(run)
@@ -144,18 +172,41 @@ class StreamMagics(Configurable):
             self.shell.user_ns[options.out] = response
         if options.usage:
             print(usage_line(stream))
+        if options.extract:
+            self._extract(response.text)
         return response
 
     def _model(self, options: argparse.Namespace) -> Any:
-        name = options.model or self.model or setting("model")
+        name = options.model
         if options.api_base is None:
             if options.api_key_name is not None:
                 raise UsageError("--api-key-name goes with --api-base.")
             return name
         from .adapters.registry import model
 
+        name = name or self.model or setting("model")
         key = _key_of(options.api_key_name)
         return model(name or "default", base_url=options.api_base, api_key=key)
+
+    def _named(self, name: str, flag: str) -> Any:
+        """A value of the notebook, or a builtin type."""
+        names = self.shell.user_ns
+        value = names.get(name, getattr(builtins, name, None))
+        if value is None:
+            known = [each for each in names if not each.startswith("_")]
+            near = difflib.get_close_matches(name, known, 1)
+            raise UsageError(
+                f"{flag} {name}: the notebook has no such name.",
+                hint=f"Did you mean {near[0]}?" if near else "Run the cell that defines it first.",
+            )
+        return value
+
+    def _extract(self, text: str) -> None:
+        block = first_code(text)
+        if block is None:
+            print("The answer has no code block.")
+        else:
+            self.shell.set_next_input(block, replace=False)
 
     def _names(self) -> dict[str, Any]:
         typed = self.shell.history_manager.input_hist_raw
@@ -167,6 +218,8 @@ class StreamMagics(Configurable):
         """`%stream COMMAND`, or `%stream one-line prompt`."""
         command, _, rest = line.strip().partition(" ")
         try:
+            if command == "fix":
+                return self.run_cell_now(*self.fix(rest))
             if command in COMMANDS:
                 return COMMANDS[command](self, rest.strip())
         except NbstreamError as error:
@@ -175,6 +228,22 @@ class StreamMagics(Configurable):
             print(self._help(""))
             return None
         return self.run_cell_now("", line.strip())
+
+    def fix(self, flags_line: str) -> tuple[str, str]:
+        """The line and the body of a cell that asks about the last error."""
+        if not self.errors:
+            raise quiet(UsageError("No cell has failed yet."))
+        number = max(self.errors)
+        typed = self.shell.history_manager.input_hist_raw
+        source = typed[number] if number < len(typed) else ""
+        body = FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:])
+        return f"--no-interpolate {flags_line}", body
+
+    def _chats(self, _: str) -> str:
+        return str(self.chats)
+
+    def _reset(self, name: str) -> str:
+        return self.chats.forget(name)
 
     def _list(self, provider: str) -> str:
         from .adapters.registry import models
@@ -224,7 +293,7 @@ class StreamMagics(Configurable):
         return f"stopped {len(running)} stream{'' if len(running) == 1 else 's'}"
 
     def _help(self, _: str) -> str:
-        return f"{flags.help_text()}\n\n%stream one-line prompt\n%stream {' | '.join(COMMANDS)}"
+        return f"{flags.help_text()}\n\n%stream one-line prompt\n%stream {' | '.join([*COMMANDS, 'fix'])}"
 
     def _version(self, _: str) -> str:
         return f"nbstream {__version__}"
@@ -239,6 +308,8 @@ COMMANDS: dict[str, Any] = {
     "alias": _printing(StreamMagics._alias),
     "dealias": _printing(StreamMagics._dealias),
     "config": _printing(StreamMagics._config),
+    "chats": _printing(StreamMagics._chats),
+    "reset": _printing(StreamMagics._reset),
     "stop": _printing(StreamMagics._stop),
     "help": _printing(StreamMagics._help),
     "version": _printing(StreamMagics._version),
@@ -260,6 +331,22 @@ def quiet(error: NbstreamError, *, shown: bool = False) -> NbstreamError:
 
     error._render_traceback_ = render  # type: ignore[attr-defined]
     return error
+
+
+def first_code(text: str) -> str | None:
+    """What the first fenced code block of the text holds."""
+    match = re.search(r"^(`{3,}|~{3,})[^\n`]*\n(.*?)^\1\s*$", text, re.DOTALL | re.MULTILINE)
+    return match.group(2).rstrip("\n") if match else None
+
+
+def dry_run(arguments: dict[str, Any], history: History, content: list[dict[str, Any]]) -> str:
+    """What would be sent."""
+    lines = [f"{key}: {value}" for key, value in arguments.items() if value not in (None, False)]
+    lines += [f"{message['role']}: {message['content']}" for message in history]
+    lines.append("")
+    for part in content:
+        lines.append(part.get("text") or f"[{part['type']}]")
+    return "\n".join(lines)
 
 
 def usage_line(stream: Stream) -> str:
@@ -321,8 +408,12 @@ def _as_async_cell(lines: list[str]) -> list[str]:
         line, body = first[len("%%stream") :].strip(), "".join(lines[1:])
     elif (match := _ONE_LINE.match(first)) and not "".join(lines[1:]).strip():
         line, body = "", match.group("prompt")
-        if body.split()[0] in COMMANDS:
+        command, _, rest = body.partition(" ")
+        if command in COMMANDS:
             return lines
+        if command == "fix":
+            shell = "get_ipython()._nbstream"
+            return [f"await {shell}.run_cell(*{shell}.fix({rest!r}))\n"]
     else:
         return lines
     return [f"await get_ipython()._nbstream.run_cell({line!r}, {body!r})\n"]

@@ -6,13 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from . import cell, tapes
 from .adapters.base import ChatModel, ChatRequest, Prompt, Source, Timeouts
 from .adapters.recorded import recorded
 from .adapters.registry import model as find_model
+from .approval import Approval, Choice
 from .budget import budget_for
 from .config import configure, setting
 from .errors import UsageError
+from .events import StreamEvent
+from .history import History, Message, as_messages, said
 from .run import Stream
 
 
@@ -28,6 +33,8 @@ def stream(
     tools: Iterable[Any] | None = None,
     output_type: Any = None,
     repair: bool = False,
+    approve: Choice = False,
+    history: History | None = None,
     timeout: float | Timeouts | None = None,
     retries: int | None = None,
     max_cost: float | None = None,
@@ -41,7 +48,8 @@ def stream(
     "anthropic/claude-…", an alias) or a `ChatModel`; without one, the configured model or `demo`.
     `tools` are functions or agents that the model may call, as in `Agent`; schemas given as dicts go to the
     model, and what it calls is in `tool_calls`. `output_type` (a pydantic model, a type or a JSON schema)
-    validates the answer into `output`; `repair` asks once more where it does not fit.
+    validates the answer into `output`; `repair` asks once more where it does not fit. `approve`: which tools
+    ask in the cell first. `history` goes before the prompt and takes in this turn.
 
     `timeout` is in seconds for the whole run, or a `Timeouts`. `retries` counts new attempts before the
     first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived. Other
@@ -54,8 +62,9 @@ def stream(
         raise UsageError("The prompt is empty.", hint="Give a text or a list of messages.")
     chat = find_model(setting("model", model) or "demo")
     timeouts = as_timeouts(setting("timeout", timeout))
+    turn_messages = as_messages(prompt)
     request = ChatRequest.of(
-        prompt,
+        [*(history or ()), *turn_messages],
         system=setting("system", system),
         temperature=setting("temperature", temperature),
         max_tokens=setting("max_tokens", max_tokens),
@@ -71,8 +80,17 @@ def stream(
     if output_type is not None or any(not isinstance(each, dict) for each in given):
         from .turn import turn
 
+        before = msgspec.structs.replace(request, messages=request.messages[: -len(turn_messages)])
         source = turn(
-            chat, request, tools=given, output_type=output_type, repair=repair, retries=attempts
+            chat,
+            before,
+            turn_messages,
+            tools=given,
+            output_type=output_type,
+            repair=repair,
+            approval=Approval(approve),
+            retries=attempts,
+            history=history,
         )
         return Stream(source, title=title, timeouts=timeouts, retries=0, budget=budget)
     if given:
@@ -87,7 +105,19 @@ def stream(
     )
     if tape is None:
         tapes.record(stream, chat, request)
+    if history is not None:
+        _remember(stream, history, turn_messages)
     return stream
+
+
+def _remember(stream: Stream, history: History, messages: list[Message]) -> None:
+    transcript = stream.transcript  # and not the stream, which would keep itself alive
+
+    def add(_: StreamEvent) -> None:
+        if transcript.text or transcript.refusal:
+            history.add([*messages, said(transcript)])
+
+    stream.on(add, "run_end")
 
 
 def _asking(chat: ChatModel, request: ChatRequest) -> Source:

@@ -74,7 +74,7 @@ class Turn:
         self._max_iterations = max_iterations
         self._schema = schema
         self._repairs = 1 if repair else 0
-        self._approval = approval or Approval(False, timeout=0, default=False)
+        self._approval = approval or Approval()
         self._retries = retries
         self._history = history
         self._messages = list(prompt)
@@ -348,21 +348,18 @@ class Turn:
 def turn(
     model: ChatModel,
     request: ChatRequest,
+    prompt: Iterable[Message],
     *,
-    prompt: Iterable[Message] | None = None,
     tools: Iterable[Any] = (),
     output_type: Any = None,
     **options: Any,
 ) -> Source:
-    """The source of a turn: `request` with tools, a form for the answer and, of its messages or `prompt`,
-    the ones that this turn adds. Raises `UsageError` for what is not a tool or a type.
+    """The source of a turn: `request` is what goes before, `prompt` the turn's first messages.
+
+    Raises `UsageError` for what is not a tool or a type.
     """
     runnable = as_tools(tools)
     schema = None if output_type is None else Schema.of(output_type)
-    if prompt is None:
-        system = [m for m in request.messages if m["role"] == "system"]
-        prompt = [m for m in request.messages if m["role"] != "system"]
-        request = msgspec.structs.replace(request, messages=system)
     if runnable:
         request = msgspec.structs.replace(request, tools=[tool.spec for tool in runnable])
     if schema is not None:

@@ -35,7 +35,7 @@ FLOORS = [
     {"wire", "nested", "tools", "approval", "turn", "agent", "workflow"},
     {"widget"},
     {"terminal", "cell", "start"},
-    {"flags", "magic", "serve"},
+    {"attachments", "chats", "flags", "magic", "serve"},
     {"__init__"},
 ]
 
