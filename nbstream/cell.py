@@ -45,6 +45,7 @@ def show(stream: Stream, **options: Any) -> StreamView:
                 format=options.get("format", "markdown"),
                 thinking=options.get("thinking") != "hidden",
                 note=options.get("note", ""),
+                chart=options.get("chart") is not False,
             ),
             "text/markdown": to_markdown(transcript),
             "text/plain": to_text(transcript) or repr(stream),
@@ -75,12 +76,14 @@ class Output:
         self._forms = forms
         self._id = uuid.uuid4().hex
         self._runtime = Runtime.shared()
+        self._cell_is_over = False
         self._frozen = False
         self._size = self._saved_size = 0
         self._saved_at = time.monotonic()
 
     def show(self) -> None:
         self._display()
+        _after_this_cell(self._cell_ends)
         if not self._runtime.hydrates:
             self._runtime.observe(self._page_hydrates, "hydrates")
 
@@ -100,6 +103,12 @@ class Output:
         self._frozen = True
         self._forget()
         self._display(update=True)
+        if self._cell_is_over and not self._runtime.hydrates:
+            # A program that runs the notebook hears only what belongs to the cell it is running.
+            _after_this_cell(lambda: self._display(update=True))
+
+    def _cell_ends(self) -> None:
+        self._cell_is_over = True
 
     def _page_hydrates(self, _: Any) -> None:
         self._forget()
@@ -179,6 +188,17 @@ def _cell_id() -> str | None:
     shell = _shell()
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
     return (parent.get("metadata") or {}).get("cellId")
+
+
+def _after_this_cell(action: Callable[[], None]) -> None:
+    """Do it once, at the end of the cell that runs now or, between two cells, of the next."""
+    events = _shell().events
+
+    def once(_: Any) -> None:
+        events.unregister("post_run_cell", once)
+        action()
+
+    events.register("post_run_cell", once)
 
 
 def in_notebook() -> bool:

@@ -13,6 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from .metrics import Metrics
+from .picture import chart_html
 from .transcript import MediaPart, TextPart, ToolPart, Transcript
 
 if TYPE_CHECKING:
@@ -57,14 +58,20 @@ def to_html(
     format: str = "markdown",
     thinking: bool = True,
     note: str = "",
+    chart: bool = True,
 ) -> str:
-    """The whole run as one self-contained piece of HTML; `uid` names the live model it stands for."""
+    """The whole run as one self-contained piece of HTML; `uid` names the live model it stands for.
+
+    A run that has ended is followed by its speed chart, folded, unless `chart` is False.
+    """
     marker = f' data-nbstream="{escape(uid)}"' if uid else ""
     head = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
     body = "".join(_parts(transcript, format, thinking))
+    ended = chart and metrics.elapsed is not None
+    picture = chart_html([("", metrics, transcript)], _MUTED) if ended else ""
     return (
         f'<div class="nbstream-static"{marker}>{head}{body}{_error(transcript)}{_sources(transcript)}'
-        f'<div style="{_MUTED}">{escape(summary(transcript, metrics))}</div></div>'
+        f'<div style="{_MUTED}">{escape(summary(transcript, metrics))}</div>{picture}</div>'
     )
 
 

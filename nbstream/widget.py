@@ -212,7 +212,7 @@ class StreamView(PageWidget):
             return {"metrics": now, "samples": metrics.series.since(0, 0)}
         samples = metrics.series.since(*self._sampled)
         self._sampled = (metrics.series.width, len(metrics.series.counts) - 1)
-        detailed = self.stream.ended or self._measurements % 4 == 0
+        detailed = metrics.elapsed is not None or self._measurements % 4 == 0
         self._measurements += 1
         news = {
             name: value

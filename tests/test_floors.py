@@ -20,6 +20,7 @@ FLOORS = [
     {
         "order",
         "sampling",
+        "picture",
         "tables",
         "transcript",
         "metrics",

@@ -1,7 +1,7 @@
 import type { Metrics, Store } from "../store";
 import { h, setText } from "../views/dom";
 import { count, rate, seconds } from "../views/format";
-import { SpeedPlot } from "./speed";
+import { bandsOf, SpeedPlot } from "./speed";
 import { Timeline } from "./timeline";
 import { time, WaitsPlot } from "./waits";
 
@@ -26,7 +26,8 @@ export class ChartPanel {
   readonly node = h("div", { "data-part": "chart" });
   #tabs = h("div", { class: "nbs-tabs", role: "tablist" });
   #stage = h("div", { class: "nbs-stage", role: "tabpanel" });
-  #facts = h("dl", { class: "nbs-facts" });
+  #keys = h("div", { class: "nbs-keys", "aria-hidden": "true" });
+  #facts = h("div", { class: "nbs-facts", role: "list" });
   #view: View = "speed";
   #shown: SpeedPlot | WaitsPlot | Timeline | null = null;
   #written = -1;
@@ -50,6 +51,7 @@ export class ChartPanel {
     this.#written = samples.version;
     this.#head = metrics;
     this.#shown?.write();
+    this.#keys.replaceChildren(...(this.#view === "speed" ? legend(this.store) : []));
     this.#writeFacts();
   }
 
@@ -78,8 +80,7 @@ export class ChartPanel {
     } else {
       this.#shown = view === "speed" ? new SpeedPlot(this.store) : new WaitsPlot(this.store);
       const { node, readout } = this.#shown.plot;
-      const key = view === "speed" ? [legend()] : [];
-      this.#stage.replaceChildren(node, h("div", { class: "nbs-under" }, readout, ...key));
+      this.#stage.replaceChildren(node, h("div", { class: "nbs-under" }, readout, this.#keys));
     }
     this.write(true);
   }
@@ -115,7 +116,9 @@ export class ChartPanel {
     const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null);
     if (this.#facts.children.length !== shown.length) {
       this.#facts.replaceChildren(
-        ...shown.map(() => h("div", {}, h("dt", {}, ""), h("dd", {}, ""))),
+        ...shown.map(() =>
+          h("div", { role: "listitem" }, h("span", { class: "nbs-fact" }), h("span", {})),
+        ),
       );
     }
     shown.forEach(([name, value], i) => {
@@ -132,7 +135,8 @@ export function dollars(value: number): string {
   return value < 0.01 ? `$${value.toPrecision(2)}` : `$${value.toFixed(value < 1 ? 3 : 2)}`;
 }
 
-function legend(): HTMLElement {
+function legend(store: Store): HTMLElement[] {
+  const present = new Set<string>(bandsOf(store).map(({ kind }) => kind));
   const kinds = [
     ["mark", "first token"],
     ["wait", "waiting"],
@@ -140,10 +144,9 @@ function legend(): HTMLElement {
     ["tool", "tool"],
     ["stall", "stall"],
   ] as const;
-  const items = kinds.map(([kind, label]) =>
-    h("span", { class: "nbs-key", "data-kind": kind }, label),
-  );
-  return h("div", { class: "nbs-keys", "aria-hidden": "true" }, ...items);
+  return kinds
+    .filter(([kind]) => present.has(kind))
+    .map(([kind, label]) => h("span", { class: "nbs-key", "data-kind": kind }, label));
 }
 
 function quantiles({ gap_p50, gap_p95, gap_p99 }: Metrics): string | null {
