@@ -199,6 +199,27 @@ describe("parts", () => {
     expect(part(root, "waiting")?.innerText).toBe("no new text for 8 s");
   });
 
+  test("a flood of warnings stays small", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    const warning = (n: number) => ({ type: "warning", message: `odd line ${n}` });
+    await stage.say(START, text("a"), warning(1), warning(2));
+    for (let n = 3; n <= 40; n++) stage.send([warning(n)]);
+    await painted();
+    await stage.say(warning(41));
+    const shownLines = [...(part(root, "warnings")?.children ?? [])].map(
+      (each) => each.textContent,
+    );
+    expect(shownLines).toEqual(["odd line 1", "odd line 2", "odd line 3", "38 more warnings"]);
+  });
+
+  test("title and note stand above", async () => {
+    const stage = new Stage({ options: { title: "Two models", note: "A demo." } });
+    const { root } = stage.show();
+    await stage.say(START, text("a"));
+    expect(root.innerText).toMatch(/^Two models\s+A demo\.\s+a\s/);
+  });
+
   test("sources are listed once each", async () => {
     const stage = new Stage();
     const { root } = stage.show();
@@ -343,6 +364,16 @@ describe("painting", () => {
     expect(errors).toHaveBeenCalled();
   });
 
+  test("the caret stands to the left of what is read from the right", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    await stage.say(START, text("שלום עולם"));
+    const caret = root.querySelector(".nbs-caret") as HTMLElement;
+    const range = document.createRange();
+    range.selectNodeContents(part(root, "answer")?.querySelector("p") as Node);
+    expect(caret.getBoundingClientRect().right).toBeLessThan(range.getBoundingClientRect().left);
+  });
+
   test("the caret stands behind the last character, in text as in code", async () => {
     const stage = new Stage();
     const { root } = stage.show();
@@ -483,6 +514,22 @@ describe("for everybody", () => {
     action(root, "stop")?.focus();
     await userEvent.keyboard(" ");
     expect(stage.model.sent).toEqual([{ kind: "stop" }]);
+  });
+
+  test("the focus stays in the view when Stop disappears and the view moves", async () => {
+    const stage = new Stage();
+    const { root, remove } = stage.show();
+    await stage.say(START, text("a"));
+    action(root, "stop")?.focus();
+    await stage.say(end("stopped"));
+    expect(document.activeElement).toBe(action(root, "copy"));
+    remove();
+    expect(document.activeElement).toBe(document.body);
+    const frozen = document.createElement("div");
+    frozen.innerHTML = `<div class="nbstream-static" data-nbstream="${stage.model.get("uid")}"></div>`;
+    document.body.append(frozen);
+    await Promise.resolve();
+    expect(document.activeElement).toBe(action(root, "copy"));
   });
 
   test("a screen reader hears the beginning and the end, not each word", async () => {

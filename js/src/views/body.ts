@@ -30,6 +30,7 @@ export class Body {
   #of = new Map<Part, Block>();
   #grown = new Set<Part>();
   #dirty = new Set<Block>();
+  #written = new Set<Block>();
   #finished = new Set<Block>();
   #anew = false;
   #raw = false;
@@ -65,15 +66,16 @@ export class Body {
     if (this.#anew) this.#reconcile();
     else for (const part of this.#grown) this.#grow(part, this.#blocks);
     this.#grown.clear();
-    for (const block of this.#dirty) block.write();
+    this.#written = this.#dirty;
+    this.#dirty = new Set();
+    for (const block of this.#written) block.write();
     for (const block of this.#finished) block.settle();
     this.#finished.clear();
     if (this.host.over) for (const block of this.#blocks.values()) block.settle();
   }
 
   measure(): void {
-    for (const block of this.#dirty) block.measure?.();
-    this.#dirty.clear();
+    for (const block of this.#written) block.measure?.();
   }
 
   #grow(part: Part, known: Map<string, Block>): void {

@@ -1,6 +1,8 @@
 import { h } from "./dom";
 
 const LOOK = 40;
+const GAP = 3;
+const WIDTH = 7;
 
 /** A caret behind the last character, wherever the markup has put it. Lies over the text: adds nothing to it. */
 export class Caret {
@@ -8,19 +10,30 @@ export class Caret {
 
   /** Reads layout; call once everything is written. */
   measure(root: HTMLElement, text: HTMLElement | null): void {
-    const at = text && lastCharacter(text);
-    if (!at || !root.checkVisibility()) {
-      this.node.hidden = true;
+    const last = text && lastCharacter(text);
+    if (!last) {
+      this.hide();
       return;
     }
-    const origin = root.getBoundingClientRect();
-    this.node.style.transform = `translate(${(at.right - origin.left).toFixed(1)}px, ${(at.top - origin.top).toFixed(1)}px)`;
-    this.node.style.height = `${at.height.toFixed(1)}px`;
+    const { left, top } = root.getBoundingClientRect();
+    const { box, rightToLeft } = last;
+    const x = (rightToLeft ? box.left - GAP - WIDTH : box.right + GAP) - left;
+    this.node.style.transform = `translate(${x.toFixed(1)}px, ${(box.top - top).toFixed(1)}px)`;
+    this.node.style.height = `${box.height.toFixed(1)}px`;
     this.node.hidden = false;
+  }
+
+  hide(): void {
+    this.node.hidden = true;
   }
 }
 
-function lastCharacter(text: HTMLElement): DOMRect | null {
+interface Last {
+  box: DOMRect;
+  rightToLeft: boolean;
+}
+
+function lastCharacter(text: HTMLElement): Last | null {
   const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
   let node: Node | null = deepest(text);
   if (node.nodeType !== Node.TEXT_NODE) {
@@ -36,9 +49,13 @@ function lastCharacter(text: HTMLElement): DOMRect | null {
     range.setEnd(node, length);
     const boxes = range.getClientRects();
     const box = boxes[boxes.length - 1];
-    if (box && box.height > 0) return box;
+    if (box && box.height > 0) return { box, rightToLeft: isRightToLeft(node) };
   }
   return null;
+}
+
+function isRightToLeft({ parentElement }: Node): boolean {
+  return parentElement !== null && getComputedStyle(parentElement).direction === "rtl";
 }
 
 function deepest(node: Node): Node {

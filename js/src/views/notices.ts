@@ -6,6 +6,7 @@ import { plural, ticking } from "./format";
 
 /** Seconds without a token before the view says that it waits. */
 const QUIET = 2;
+const SHOWN_WARNINGS = 3;
 
 const ENDINGS: Record<string, string> = {
   length: "Answer truncated: max tokens reached.",
@@ -119,8 +120,13 @@ export class Notices {
       this.#warned = 0;
       this.#warnings.replaceChildren();
     }
-    for (const { message, detail } of warnings.slice(this.#warned)) {
+    for (const { message, detail } of warnings.slice(this.#warned, SHOWN_WARNINGS)) {
       this.#warnings.append(h("div", { title: detail }, message));
+    }
+    if (warnings.length > SHOWN_WARNINGS) {
+      const more = plural(warnings.length - SHOWN_WARNINGS, "more warning");
+      if (this.#warned <= SHOWN_WARNINGS) this.#warnings.append(h("div", {}, more));
+      else if (this.#warnings.lastElementChild) setText(this.#warnings.lastElementChild, more);
     }
     this.#warned = warnings.length;
     toggle(this.#warnings, warnings.length > 0);

@@ -24,9 +24,12 @@ export class StreamView implements Painted {
   #caret = new Caret();
   #follow: Follow;
   #stop: HTMLButtonElement;
+  #copy: HTMLButtonElement;
   #jump: HTMLButtonElement;
   #bar: HTMLElement;
   #chart: Chart | null = null;
+  /** What had the focus when the view lost its place. */
+  #focused: HTMLElement | null = null;
   #head = true;
   #ticker = 0;
   #gone = new AbortController();
@@ -47,21 +50,22 @@ export class StreamView implements Painted {
     this.#status = new StatusLine(connection);
     this.#announcer = new Announcer(connection);
     this.#stop = button("stop", "Stop", "stop", () => connection.stop());
-    const copy = button("copy", "Copy", "copy", () => void copyText(copy, store.text));
+    this.#copy = button("copy", "Copy", "copy", () => void copyText(this.#copy, store.text));
     const raw = button("raw", "Source", "raw", () => this.#toggleRaw(raw));
     raw.setAttribute("aria-pressed", "false");
-    for (const each of [copy, raw]) each.title = each.textContent ?? "";
+    for (const each of [this.#copy, raw]) each.title = each.textContent ?? "";
     if (options.chart !== false) {
       this.#chart = new Chart(store, (panel) => this.#bar.after(panel), options.chart);
     }
     const chart = this.#chart ? [this.#chart.toggle.node] : [];
-    const actions = h("div", { class: "nbs-actions" }, this.#stop, ...chart, copy, raw);
+    const actions = h("div", { class: "nbs-actions" }, this.#stop, ...chart, this.#copy, raw);
     this.#bar = h("div", { class: "nbs-bar" }, this.#status.node, actions);
     this.#jump = button("jump", "Jump to latest", "down", () => this.#follow.jump());
     this.#jump.hidden = true;
     // MathJax must leave the text alone: mathematics is drawn already, and a dollar may be a dollar.
     this.root = h("div", { class: "nbstream mathjax_ignore tex2jax_ignore", role: "group" });
     this.root.setAttribute("aria-label", options.title || "Streamed answer");
+    if (options.title) this.root.append(h("div", { "data-part": "title" }, options.title));
     if (options.note) this.root.append(h("div", { "data-part": "note" }, options.note));
     this.root.append(
       this.#body.node,
@@ -81,6 +85,8 @@ export class StreamView implements Painted {
   arrive(): void {
     if (this.#running) this.#follow.start();
     this.write();
+    if (document.activeElement === document.body) this.#focused?.focus({ preventScroll: true });
+    this.#focused = null;
     painter.request(this);
     if (this.#ticker === 0 && !this.connection.over) {
       this.#ticker = setInterval(() => this.#tick(), TICK) as unknown as number;
@@ -89,6 +95,8 @@ export class StreamView implements Painted {
 
   /** The view loses its place; it may get another. */
   leave(): void {
+    const focused = document.activeElement;
+    if (this.root.contains(focused)) this.#focused = focused as HTMLElement;
     this.#follow.stop();
     clearInterval(this.#ticker);
     this.#ticker = 0;
@@ -109,7 +117,9 @@ export class StreamView implements Painted {
     const status = over ? this.#outcome : "running";
     setAttribute(this.root, "data-status", status);
     setAttribute(this.root, "aria-busy", String(!over));
+    if (over && document.activeElement === this.#stop) this.#copy.focus({ preventScroll: true });
     toggle(this.#stop, !over);
+    if (over) this.#caret.hide();
     if (this.#stop.disabled !== stopping) this.#stop.disabled = stopping;
     setText(this.#stop.lastElementChild as Element, stopping ? "Stopping…" : "Stop");
     this.#notices.write();
@@ -119,12 +129,18 @@ export class StreamView implements Painted {
   }
 
   measure(): void {
-    this.#body.measure();
-    if (this.#running) this.#follow.start();
-    this.#follow.measure();
-    this.#caret.measure(this.root, this.#running ? (this.#body.growing?.end ?? null) : null);
-    if (this.connection.over && this.#follow.active) this.#follow.stop();
-    this.#placeJump();
+    // Out of sight nothing is measured: it would make the browser lay out what it may skip.
+    if (this.root.checkVisibility({ contentVisibilityAuto: true })) {
+      this.#body.measure();
+      if (this.#running) this.#follow.start();
+      this.#follow.measure();
+      if (this.#running) this.#caret.measure(this.root, this.#body.growing?.end ?? null);
+      this.#placeJump();
+    }
+    if (!this.#running && this.#follow.active) {
+      this.#follow.stop();
+      this.#placeJump();
+    }
   }
 
   get #outcome(): string {
