@@ -69,6 +69,7 @@ class Blocks:
         self._by_index: dict[tuple[int, Any], Call] = {}
         self._latest: Call | None = None
         self._seen: set[str] = set()
+        self._answered: set[str] = set()
         self.called = False
 
     # ── text ──────────────────────────────────────────────────────────────────
@@ -96,6 +97,10 @@ class Blocks:
     def _number(self) -> int:
         self._next += 1
         return self._next - 1
+
+    def following(self) -> int:
+        """The number that the next new block will have."""
+        return self._next
 
     def latest(self) -> int:
         """The block that was opened last."""
@@ -186,7 +191,16 @@ class Blocks:
         return [ToolCallDelta(call.call_id, fragment)]
 
     def has_call(self, call_id: str) -> bool:
+        """Whether a call is open."""
         return call_id in self._calls
+
+    def seen(self, call_id: str) -> bool:
+        """Whether a call has been started, open or not."""
+        return call_id in self._seen
+
+    def awaiting(self) -> bool:
+        """Whether a call has been made that has no result yet."""
+        return bool(self._calls) or bool(self._seen - self._answered)
 
     def call_id(self, index: Any, choice: int = 0) -> str:
         """The id of the call at `index`, "" where there is none."""
@@ -218,6 +232,7 @@ class Blocks:
         if call_id not in self._seen:
             events += self.call(call_id=call_id, name="tool", server_side=True)
             events += self.end_call(call_id)
+        self._answered.add(call_id)
         return [*events, ToolResult(call_id, content, is_error)]
 
     def end_calls(self) -> list[StreamEvent]:

@@ -124,6 +124,10 @@ class PayloadDecoder:
         """The events of a complete answer that was not streamed."""
         return self.payload(value)
 
+    def ended(self, stream: Any) -> Iterable[StreamEvent]:
+        """What a library's stream object knows once it has been read to its end."""
+        return ()
+
     def close(self) -> list[StreamEvent]:
         """What was waiting for more: half characters, open tool calls."""
         return self.blocks.close()

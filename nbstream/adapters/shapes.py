@@ -1,87 +1,282 @@
-"""The shapes of chunks that people hold, recognised without importing the library they come from."""
+"""The shapes of what people hold, recognised without importing the library they come from."""
 
 from __future__ import annotations
 
+import codecs
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nbstream.events import Event, RunEnd, RunStart, StreamEvent
+import msgspec
 
-from .blocks import Blocks
+from nbstream.events import EVENT_TYPES, Event, RunEnd, RunStart, StreamEvent, decode
+
+from .agent_events import ChunkDecoder, NamedEventDecoder
+from .agui import AguiDecoder
+from .anthropic_messages import MessagesDecoder
+from .bedrock import BedrockDecoder
+from .cohere import CohereDecoder
 from .decoding import PayloadDecoder
+from .failures import Endpoint
+from .gemini_content import GeminiDecoder
+from .langchain import LangChainDecoder, is_message
+from .ollama import OllamaDecoder
+from .openai_agents import AgentsDecoder
+from .openai_chat import ChatDecoder
+from .pydantic_ai import PydanticAIDecoder
+from .responses import ResponsesDecoder
+from .sdk import plain, plain_deep
+from .vercel import VercelDecoder
+
+Reader = tuple[PayloadDecoder, Callable[[Any], Any]]
 
 
-class Shaper:
-    """Chunks in, events out; one for each stream."""
+def reader_for(item: Any) -> Reader | None:
+    """What reads a stream whose first chunk is `item`: a decoder, and what to hand it of each chunk.
 
-    done = False
-
-    def feed(self, item: Any) -> Iterable[StreamEvent]:
-        raise NotImplementedError
-
-    def finish(self) -> Iterable[StreamEvent]:
-        raise NotImplementedError
-
-
-class TextShaper(Shaper):
-    """Strings (or bytes of UTF-8): plain text, which ends when it ends."""
-
-    def __init__(self) -> None:
-        self.blocks = Blocks()
-        self.blocks.fragile = True
-
-    def feed(self, item: Any) -> Iterable[StreamEvent]:
-        return self.blocks.text(item) if item else ()
-
-    def finish(self) -> Iterable[StreamEvent]:
-        return [*self.blocks.close(), RunEnd("stop")]
-
-
-class EventShaper(Shaper):
-    """Our own events, as they are; a missing `run_end` is added."""
-
-    def __init__(self) -> None:
-        self.ended = False
-
-    def feed(self, item: Any) -> Iterable[StreamEvent]:
-        import copy
-
-        if isinstance(item, RunStart):
-            return ()
-        if isinstance(item, RunEnd):
-            self.ended = self.done = True
-        return (copy.copy(item),)
-
-    def finish(self) -> Iterable[StreamEvent]:
-        return () if self.ended else (RunEnd("stop"),)
-
-
-class PayloadShaper(Shaper):
-    """Payloads of a provider's wire format, as plain values or as objects of its SDK."""
-
-    def __init__(self, decoder: PayloadDecoder, to_payload: Callable[[Any], Any]) -> None:
-        self.decoder = decoder
-        self.decoder.blocks.fragile = True
-        self.to_payload = to_payload
-
-    def feed(self, item: Any) -> Iterable[StreamEvent]:
-        events = self.decoder.payload(self.to_payload(item))
-        self.done = self.decoder.done
-        return events
-
-    def finish(self) -> Iterable[StreamEvent]:
-        return [*self.decoder.close(), *self.decoder.end()]
-
-
-def shaper_for(item: Any, source: Any) -> Shaper | None:
-    """The shaper for a stream whose first chunk is `item`, None for a shape nobody knows."""
+    None where nobody knows the shape.
+    """
     if isinstance(item, str):
-        return TextShaper()
+        return TextDecoder(), _same
+    if isinstance(item, (bytes, bytearray)):
+        return TextDecoder(), codecs.getincrementaldecoder("utf-8")("replace").decode
     if isinstance(item, Event):
-        return EventShaper()
+        return EventDecoder(), _same
+    if isinstance(item, tuple) or is_message(item) or is_message(getattr(item, "message", None)):
+        return (LangChainDecoder(), _same) if _is_langchain(item) else None
+    if hasattr(item, "event_kind"):
+        return PydanticAIDecoder(), _same
+    kind = getattr(item, "type", None)
+    if kind in ("raw_response_event", "run_item_stream_event", "agent_updated_stream_event"):
+        return AgentsDecoder(), _same
+    if kind == "chunk" and hasattr(item, "chunk"):
+        return HelperDecoder(), _same
+    if isinstance(item, dict):
+        decoder = decoder_for(item)
+        return (decoder, _same) if decoder else None
+    if isinstance(data := getattr(item, "data", None), object) and hasattr(data, "choices"):
+        return ChatDecoder(), _data  # the Mistral SDK wraps its chunks
+    return _object_reader(item)
+
+
+def decoder_for(value: Any) -> PayloadDecoder | None:
+    """The decoder of a wire format, by one of its payloads."""
+    if not isinstance(value, dict):
+        return None
+    kind = value.get("type")
+    kind = str(getattr(kind, "value", kind) or "")
+    if value.keys() & {
+        "candidates",
+        "usageMetadata",
+        "usage_metadata",
+        "promptFeedback",
+        "event_type",
+    }:
+        return GeminiDecoder()
+    if "choices" in value or str(value.get("object", "")).startswith("chat.completion"):
+        return ChatDecoder()
+    if _is_own(value, kind):
+        return RecordedDecoder()
+    if kind in _ANTHROPIC:
+        return MessagesDecoder()
+    if kind.startswith(("response.", "session.")):
+        return ResponsesDecoder()
+    if "event" in value and "data" in value:
+        return LangChainDecoder()
+    if value.keys() & _BEDROCK:
+        return BedrockDecoder()
+    if kind in _COHERE:
+        return CohereDecoder()
+    if kind.isupper() and "_" in kind:
+        return AguiDecoder()
+    if "-" in kind or kind in ("start", "file", "finish", "abort"):
+        return VercelDecoder()
+    if "done" in value and ("message" in value or "response" in value):
+        return OllamaDecoder()
+    if kind and value.keys() & {"content", "iteration", "delta", "timestamp", "stop_reason"}:
+        return NamedEventDecoder()
+    if "error" in value:
+        return ChatDecoder()
+    if isinstance(value.get("content", value.get("delta")), str) or "is_final" in value:
+        return ChunkDecoder()
+    if any(_has_messages(state) for state in [value, *value.values()]):
+        return LangChainDecoder()
     return None
 
 
-def describe_source(source: Any) -> tuple[str, str]:
-    """Provider and model of a source, as far as they can be seen from outside."""
-    return "", ""
+class SniffingDecoder(PayloadDecoder):
+    """A wire format that its first payload gives away."""
+
+    source = "stream"
+
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
+        super().__init__(endpoint)
+        self._inner: PayloadDecoder | None = None
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        if self._inner is None:
+            self._inner = decoder_for(value)
+            if self._inner is None:
+                return [] if value is None else [self.raw(value)]
+            self._inner.endpoint = self.endpoint
+        self._inner.blocks.fragile = self._inner.blocks.fragile or self.blocks.fragile
+        events = self._inner.payload(value)
+        self.word, self.failure = self._inner.word, self._inner.failure
+        self.done = self._inner.done
+        return events
+
+    def close(self) -> list[StreamEvent]:
+        return self._inner.close() if self._inner else []
+
+    def end(self) -> list[StreamEvent]:
+        return self._inner.end() if self._inner else super().end()
+
+
+class TextDecoder(PayloadDecoder):
+    """Strings: plain text, which ends when it ends."""
+
+    source = "text"
+
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
+        super().__init__(endpoint)
+        self.blocks.fragile = True
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        if value is None or value == "":
+            return ()
+        return self.blocks.text(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
+
+    def end(self) -> list[StreamEvent]:
+        return [RunEnd("stop")]
+
+
+class EventDecoder(PayloadDecoder):
+    """Our own events, as they are; a `run_end` that is missing is added."""
+
+    source = "nbstream"
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        if isinstance(value, str):
+            return self.blocks.text(value)
+        if isinstance(value, RunStart):
+            return ()
+        self.done = isinstance(value, RunEnd)
+        return (copy.copy(value),)  # a run gives each event its own place
+
+    def end(self) -> list[StreamEvent]:
+        return [] if self.done else [RunEnd("stop")]
+
+
+class RecordedDecoder(EventDecoder):
+    """Our own events in their JSON form."""
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        return super().payload(decode(msgspec.json.encode(value)))
+
+
+class HelperDecoder(ChatDecoder):
+    """The OpenAI SDK's `chat.completions.stream()`: the chunks among its events."""
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        chunk = getattr(value, "chunk", None)
+        return super().payload(plain(chunk)) if chunk is not None else ()
+
+
+def _object_reader(item: Any) -> Reader | None:
+    """For objects of an SDK: their plain form has the shape of the wire."""
+    if hasattr(item, "delta") and (hasattr(item, "raw") or hasattr(item, "response")):
+        return LlamaDecoder(), _same
+    value = plain_deep(item)
+    if not isinstance(value, dict):
+        return None
+    decoder = decoder_for(value)
+    if decoder is None:
+        return None
+    if isinstance(decoder, (ChunkDecoder, NamedEventDecoder, LangChainDecoder)):
+        return decoder, _same
+    deep = not hasattr(item, "model_dump")
+    return decoder, plain_deep if deep else plain
+
+
+class LlamaDecoder(ChunkDecoder):
+    """LlamaIndex: `delta` of its responses, with the provider's own chunk in `raw`."""
+
+    source = "llama-index"
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        delta = getattr(value, "delta", None)
+        events = self.blocks.text(delta) if isinstance(delta, str) else []
+        name = type(value).__name__
+        if name in ("ToolCall", "ToolCallResult"):
+            call_id = value.tool_id
+            if not self.blocks.seen(call_id):
+                events += self.blocks.call(
+                    call_id=call_id, name=value.tool_name, arguments=value.tool_kwargs
+                )
+                events += self.blocks.end_call(call_id)
+            if name == "ToolCallResult":
+                output = getattr(value.tool_output, "content", value.tool_output)
+                events += self.blocks.result(call_id, plain_deep(output))
+        raw = plain(getattr(value, "raw", None))
+        choices = plain_deep(raw.get("choices")) if isinstance(raw, dict) else None
+        if choices and choices[0].get("finish_reason"):
+            self.word = choices[0]["finish_reason"]
+        return events
+
+
+def _is_langchain(item: Any) -> bool:
+    if not isinstance(item, tuple):
+        return True
+    return len(item) in (2, 3) and (is_message(item[0]) or isinstance(item[-2], (str, tuple)))
+
+
+def _has_messages(state: Any) -> bool:
+    messages = state.get("messages") if isinstance(state, dict) else None
+    return isinstance(messages, (list, tuple)) and any(is_message(m) for m in messages)
+
+
+def _is_own(value: dict[str, Any], kind: str) -> bool:
+    """Others use some of our names, with fields of their own."""
+    cls = _OWN.get(kind)
+    if cls is None or not value.keys() <= {"type", *cls.__struct_fields__}:
+        return False
+    try:
+        return isinstance(msgspec.convert(value, cls), cls)
+    except msgspec.ValidationError:
+        return False
+
+
+def _same(item: Any) -> Any:
+    return item
+
+
+def _data(item: Any) -> Any:
+    return plain_deep(item.data)
+
+
+_OWN: dict[str, type[Event]] = {str(cls.__struct_config__.tag): cls for cls in EVENT_TYPES}
+_ANTHROPIC = {
+    "message_start",
+    "message_delta",
+    "message_stop",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "ping",
+}
+_BEDROCK = {
+    "messageStart",
+    "contentBlockStart",
+    "contentBlockDelta",
+    "contentBlockStop",
+    "messageStop",
+    "chunk",
+}
+_COHERE = {
+    "message-start",
+    "content-start",
+    "content-delta",
+    "tool-plan-delta",
+    "tool-call-start",
+    "message-end",
+}
