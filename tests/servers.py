@@ -115,6 +115,10 @@ class Server:
         self._thread.join(timeout=10)
         self._loop.close()
 
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Calls it on the server's loop, for handlers that wait for something."""
+        self._loop.call_soon_threadsafe(function)
+
     def _await(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=10)
 

@@ -70,4 +70,4 @@ async def open_notebook(
     if notebook and request.session.testsfailed:
         await notebook.screenshot(f"failed-{request.node.name}")
     await page.context.close()
-    lab.shut_down_kernels()
+    lab.forget()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,8 +34,9 @@ expect.set_options(timeout=30_000)
 class LabServer:
     """`jupyter lab` on a free loopback port, with directories of its own."""
 
-    def __init__(self, url: str, root: Path, log: Path) -> None:
-        self.url, self.root, self.log = url, root, log
+    def __init__(self, url: str, home: Path) -> None:
+        self.url, self.root, self.log = url, home / "notebooks", home / "server.log"
+        self.settings = home / "settings"
         self.api = httpx.Client(base_url=url, timeout=60, trust_env=False)
 
     @classmethod
@@ -72,7 +74,7 @@ class LabServer:
             )
         server = None
         try:
-            server = cls(_wait_for_url(process, runtime, log), root, log)
+            server = cls(_wait_for_url(process, runtime, log), home)
             yield server
         finally:
             if server:
@@ -83,6 +85,11 @@ class LabServer:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+    def forget(self) -> None:
+        """Back to no kernels and default settings."""
+        self.shut_down_kernels()
+        shutil.rmtree(self.settings, ignore_errors=True)
 
     def shut_down_kernels(self) -> None:
         for session in self.api.get("/api/sessions").json():
@@ -143,18 +150,21 @@ class Notebook:
         await notebook._ready()
         return notebook
 
-    async def _ready(self) -> None:
+    async def _ready(self, busy: bool = False) -> None:
         await self.page.wait_for_function(
             "() => globalThis.jupyterapp?.shell.currentWidget?.context"
         )
         await self.page.evaluate(
-            """async () => {
+            """async (busy) => {
               await jupyterapp.restored;
               jupyterapp.shell.collapseLeft();
               const { context, revealed } = jupyterapp.shell.currentWidget;
-              await Promise.all([context.ready, revealed, context.sessionContext.ready]);
+              await Promise.all([context.ready, revealed]);
+              if (busy) return;
+              await context.sessionContext.ready;
               await context.sessionContext.session.kernel.info;
-            }"""
+            }""",
+            busy,
         )
 
     def cell(self, n: int) -> Locator:
@@ -214,10 +224,10 @@ class Notebook:
         await self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
         return nbformat.read(self.path, as_version=4)
 
-    async def reload(self) -> None:
-        """Reloads the page; the kernel lives on."""
+    async def reload(self, busy: bool = False) -> None:
+        """Reloads the page; the kernel lives on. A `busy` one answers the page only when it is done."""
         await self.page.reload()
-        await self._ready()
+        await self._ready(busy)
 
     async def theme(self, name: str) -> None:
         """`light` or `dark`."""

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.e2e.lab import KERNELS, KEY, KEY_NAME, Notebook, eventually
-from tests.servers import Server, chat
+from tests.servers import Server, chat, chat_event
 
 LOAD = "%load_ext nbstream"
 WORDS = [f"word{n} " for n in range(3000)]
@@ -30,12 +30,12 @@ def answer(notebook: Notebook, n: int) -> Locator:
 
 async def grows(answer: Locator, times: int = 5) -> None:
     """The text gets longer, `times` times."""
-    length = 0
     for _ in range(times):
-        longer = f"el => el.textContent.length > {length}"
-        handle = await answer.element_handle()
-        await answer.page.wait_for_function(longer, arg=handle, timeout=30_000)
         length = len(await answer.text_content() or "")
+        deadline = time.monotonic() + 30
+        while len(await answer.text_content() or "") <= length:
+            assert time.monotonic() < deadline, "the text does not grow"
+            await asyncio.sleep(0.02)
 
 
 async def start(open_notebook, server: Server, kernel: str = "python3", *more: str) -> Notebook:
@@ -256,18 +256,112 @@ def quicksort(xs):
 """
 
 
+LAYOUT = """el => [...el.querySelectorAll("p, ol, li, pre, code")].map((node) => {
+  const { x, y, width } = node.getBoundingClientRect();
+  const { color, fontSize, lineHeight, paddingLeft } = getComputedStyle(node);
+  return [node.localName, Math.round(x), Math.round(y), node.localName === "code" ? 0 : Math.round(width),
+    color, fontSize, lineHeight, paddingLeft];
+})"""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_screenshots(open_notebook, serve, theme):
-    server = serve(chat([RICH[i : i + 4] for i in range(0, len(RICH), 4)], delay=0.02))
+async def test_the_end_changes_nothing_the_reader_sees(open_notebook, serve, theme):
+    pause = asyncio.Event()
+
+    async def handler(request):
+        request.start()
+        for part in RICH[: RICH.index("| case")].splitlines(keepends=True):
+            await request.send(chat_event({"content": part}))
+        await pause.wait()
+        await request.send(chat_event({}, "stop") + b"data: [DONE]\n\n")
+        await request.end()
+
+    server = serve(handler)
     notebook = await open_notebook([LOAD, cell(server, prompt="Explain quicksort.")])
     await notebook.theme(theme)
     await notebook.execute(0)
     await notebook.run(1)
-    await expect(answer(notebook, 1)).to_contain_text("partition")
+    await expect(answer(notebook, 1).locator("pre")).to_contain_text("return quicksort")
+    await asyncio.sleep(1)  # code is coloured a moment after it arrives
+    before = await answer(notebook, 1).evaluate(LAYOUT)
     await notebook.screenshot(f"streaming-{theme}")
+    server.call_soon(pause.set)
     await notebook.wait_done(1)
     await expect(root(notebook, 1)).to_have_attribute("data-status", "done")
+    await asyncio.sleep(1)
     await notebook.screenshot(f"done-{theme}")
-    await expect(answer(notebook, 1).locator("table")).to_be_visible()
-    background = await answer(notebook, 1).evaluate("el => getComputedStyle(el).color")
-    assert background
+    assert await answer(notebook, 1).evaluate(LAYOUT) == before
+
+
+async def test_a_reload_in_the_middle_goes_on(open_notebook, serve):
+    reloaded = asyncio.Event()
+    words = [f"word{n} " for n in range(200)]
+
+    async def handler(request):
+        request.start()
+        for word in words[:100]:
+            await request.send(chat_event({"content": word}))
+        await reloaded.wait()
+        for word in words[100:]:
+            await request.send(chat_event({"content": word}))
+        await request.send(chat_event({}, "stop") + b"data: [DONE]\n\n")
+        await request.end()
+
+    server = serve(handler)
+    notebook = await open_notebook([LOAD, cell(server)])
+    await notebook.execute(0)
+    await notebook.run(1)
+    await expect(answer(notebook, 1)).to_contain_text(words[99].strip())
+    await notebook.save()
+    await notebook.reload(busy=True)
+    await expect(answer(notebook, 1)).to_contain_text(words[99].strip())
+    await expect(root(notebook, 1)).to_have_attribute("data-status", "running")
+    server.call_soon(reloaded.set)
+    await expect(root(notebook, 1)).to_have_attribute("data-status", "done")
+    await expect(answer(notebook, 1)).to_have_text("".join(words).strip())
+
+
+async def test_stop_is_heard_while_a_blocking_call_waits(open_notebook, serve):
+    server = serve(chat(WORDS, delay=0.02))
+    source = f"""
+import nbstream as nb
+stream = nb.stream("Go on.", model=nb.OpenAICompatible("{server.url}/v1", "test-model"))
+display(stream)
+print(stream.result().status)
+"""
+    notebook = await open_notebook([source])
+    await notebook.run(0)
+    await grows(answer(notebook, 0))
+    await root(notebook, 0).locator("button[data-action=stop]").click()
+    await notebook.wait_done(0)
+    await expect(root(notebook, 0)).to_have_attribute("data-status", "stopped")
+    await expect(notebook.output(0)).to_contain_text("stopped")
+
+
+async def test_a_further_cell_does_not_carry_the_bundle_again(open_notebook, serve):
+    pause = asyncio.Event()
+
+    async def handler(request):
+        request.start()
+        await pause.wait()
+
+    first, second = serve(chat(["fine"])), serve(handler)
+    notebook = await open_notebook([LOAD, cell(first), cell(second)])
+    received: list[int] = []
+    notebook.page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda data: received.append(len(data))),
+    )
+    await notebook.reload()
+    await notebook.execute(0)
+    await notebook.execute(1)
+    carried = sum(received)
+    received.clear()
+    await notebook.run(2)
+    await expect(root(notebook, 2)).to_have_attribute("data-status", "running")
+    await eventually(lambda: second.requests)
+    await asyncio.sleep(1)
+    print(f"\nthe first cell received {carried:,} bytes, a further one {sum(received):,}")
+    assert sum(received) < 8_000 < carried
+    await root(notebook, 2).locator("button[data-action=stop]").click()
+    await notebook.wait_done(2)
