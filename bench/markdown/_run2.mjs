@@ -51,7 +51,9 @@ const server = createServer((request, response) => {
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const url = `http://127.0.0.1:${server.address().port}/`;
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) => existsSync(path));
+const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) =>
+  existsSync(path),
+);
 const browser = await chromium.launch({
   executablePath,
   args: ["--no-sandbox", "--disable-gpu", "--js-flags=--expose-gc"],
@@ -65,7 +67,9 @@ async function open() {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Performance.enable");
   const metrics = async () =>
-    Object.fromEntries((await cdp.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]));
+    Object.fromEntries(
+      (await cdp.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]),
+    );
   return { page, cdp, metrics };
 }
 
@@ -77,7 +81,10 @@ async function atEnd(engine, text, length) {
   await cdp.send("HeapProfiler.collectGarbage");
   const heapBefore = (await metrics()).JSHeapUsedSize;
   const from = total - FRAMES * FRAME;
-  await page.evaluate(([to, size]) => window.bench.run(to, size), [from, Math.max(2_000, total / 60)]);
+  await page.evaluate(
+    ([to, size]) => window.bench.run(to, size),
+    [from, Math.max(2_000, total / 60)],
+  );
   await page.evaluate(([to, size]) => window.bench.run(to, size), [from + 10 * FRAME, FRAME]);
   const before = await metrics();
   const frames = await page.evaluate(([to, size]) => window.bench.run(to, size), [total, FRAME]);
@@ -111,7 +118,10 @@ async function removals(engine, text) {
 }
 
 const { page: first } = await open();
-const names = await first.evaluate(() => ({ engines: window.bench.engines, texts: window.bench.names }));
+const names = await first.evaluate(() => ({
+  engines: window.bench.engines,
+  texts: window.bench.names,
+}));
 await first.close();
 const engines = values.engine ?? names.engines;
 const texts = values.text ?? names.texts;
@@ -119,14 +129,28 @@ const texts = values.text ?? names.texts;
 for (const e of engines) {
   const { page } = await open();
   await page.evaluate(([e, t]) => window.bench.open(e, t), [e, "20k"]);
-  await browser.startTracing(page, { categories: ["devtools.timeline", "disabled-by-default-v8.cpu_profiler"] });
+  await browser.startTracing(page, {
+    categories: ["devtools.timeline", "disabled-by-default-v8.cpu_profiler"],
+  });
   await page.evaluate(() => window.bench.run(Infinity, 32));
   const buf = await browser.stopTracing();
   const ev = JSON.parse(buf.toString()).traceEvents;
   const sums = {};
   const main = {};
-  for (const x of ev) if (x.ph === "X" && x.dur) { const k = x.name; (sums[k] ??= 0); sums[k] += (x.tdur ?? x.dur) / 1000; }
-  console.log(e, Object.entries(sums).sort((a, b) => b[1] - a[1]).slice(0, 7).map(([k, v]) => k + " " + v.toFixed(0)).join(", "));
+  for (const x of ev)
+    if (x.ph === "X" && x.dur) {
+      const k = x.name;
+      sums[k] ??= 0;
+      sums[k] += (x.tdur ?? x.dur) / 1000;
+    }
+  console.log(
+    e,
+    Object.entries(sums)
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, 7)
+      .map(([k, v]) => k + " " + v.toFixed(0))
+      .join(", "),
+  );
   await page.close();
 }
 process.exit();

@@ -1,6 +1,6 @@
-import { type Engine, engines } from "./engines";
 import specification from "../../js/node_modules/commonmark-spec/spec.txt";
-import { texts } from "../../js/test/markdown/texts";
+import { hostileTexts, texts } from "../../js/test/markdown/texts";
+import { type Engine, engines } from "./engines";
 
 const all = texts(specification);
 let scroller: HTMLElement;
@@ -9,15 +9,18 @@ let engine: Engine;
 let text = "";
 let at = 0;
 
-const frame = (): Promise<void> =>
-  new Promise((resolve) => requestAnimationFrame(() => resolve()));
+const frame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
 
 /** What the runner calls: `open` a text in an engine, then `run` frames of so many characters. */
 const bench = {
   names: Object.keys(all),
   engines: Object.keys(engines),
   length: (name: string): number => all[name]?.length ?? 0,
-  async open(engineName: string, textName: string, length = Number.POSITIVE_INFINITY): Promise<void> {
+  async open(
+    engineName: string,
+    textName: string,
+    length = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     document.body.replaceChildren();
     scroller = document.createElement("div");
     scroller.className = "scroller-page";
@@ -62,8 +65,21 @@ const bench = {
     observer.disconnect();
     return removed;
   },
-  show(): void {
-    document.body.style.colorScheme = "light";
+  hostile: Object.keys(hostileTexts(1)),
+  /** The longest time the page stood still while hostile text came in at 100 MB a second. */
+  async longestStop(engineName: string, textName: string): Promise<number> {
+    await bench.open(engineName, "8k", 0);
+    const piece = hostileTexts(1_600_000)[textName] ?? "";
+    let longest = 0;
+    let last = performance.now();
+    for (let i = 0; i < 40; i++) {
+      if (i < 4) engine.append(piece);
+      await frame();
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }
+    return longest;
   },
 };
 

@@ -19,6 +19,7 @@ const { values } = parseArgs({
     engine: { type: "string", multiple: true },
     text: { type: "string", multiple: true },
     "no-cpu": { type: "boolean" },
+    hostile: { type: "boolean" },
   },
 });
 
@@ -51,7 +52,9 @@ const server = createServer((request, response) => {
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const url = `http://127.0.0.1:${server.address().port}/`;
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) => existsSync(path));
+const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) =>
+  existsSync(path),
+);
 const browser = await chromium.launch({
   executablePath,
   args: ["--no-sandbox", "--disable-gpu", "--js-flags=--expose-gc"],
@@ -65,7 +68,9 @@ async function open() {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Performance.enable");
   const metrics = async () =>
-    Object.fromEntries((await cdp.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]));
+    Object.fromEntries(
+      (await cdp.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]),
+    );
   return { page, cdp, metrics };
 }
 
@@ -77,7 +82,10 @@ async function atEnd(engine, text, length) {
   await cdp.send("HeapProfiler.collectGarbage");
   const heapBefore = (await metrics()).JSHeapUsedSize;
   const from = total - FRAMES * FRAME;
-  await page.evaluate(([to, size]) => window.bench.run(to, size), [from, Math.max(2_000, total / 60)]);
+  await page.evaluate(
+    ([to, size]) => window.bench.run(to, size),
+    [from, Math.max(2_000, total / 60)],
+  );
   await page.evaluate(([to, size]) => window.bench.run(to, size), [from + 10 * FRAME, FRAME]);
   const before = await metrics();
   const frames = await page.evaluate(([to, size]) => window.bench.run(to, size), [total, FRAME]);
@@ -111,10 +119,28 @@ async function removals(engine, text) {
 }
 
 const { page: first } = await open();
-const names = await first.evaluate(() => ({ engines: window.bench.engines, texts: window.bench.names }));
+const names = await first.evaluate(() => ({
+  engines: window.bench.engines,
+  texts: window.bench.names,
+  hostile: window.bench.hostile,
+}));
 await first.close();
 const engines = values.engine ?? names.engines;
 const texts = values.text ?? names.texts;
+
+if (values.hostile) {
+  for (const engine of values.engine ?? ["nbstream"]) {
+    for (const text of names.hostile) {
+      const { page } = await open();
+      const run = page.evaluate(([e, t]) => window.bench.longestStop(e, t), [engine, text]);
+      const limit = new Promise((resolve) => setTimeout(resolve, 60_000, Number.NaN));
+      console.log(engine, text, (await Promise.race([run, limit])).toFixed(0), "ms");
+      await page.close();
+    }
+  }
+  await browser.close();
+  process.exit();
+}
 
 const rows = [];
 for (const engine of engines) {

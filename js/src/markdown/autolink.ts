@@ -3,8 +3,9 @@
 import type { MarkdownIt, StateInline, Token } from "./grammar";
 
 const DOMAIN = /^[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*/u;
-const WWW = /(^|[\s*_~(])(www\.[^\s<]+)/g;
-const EMAIL = /(mailto:|xmpp:)?[a-zA-Z0-9._+-]+@[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+)+/g;
+const WWW = /(^|[\s*_~(])(www\.[^\s<]{1,4000})/g;
+const EMAIL =
+  /(?<![a-zA-Z0-9._+-])(mailto:|xmpp:)?[a-zA-Z0-9._+-]{1,254}@[a-zA-Z0-9_-]{1,63}(?:\.[a-zA-Z0-9_-]{1,63}){1,8}/g;
 
 /** An address without the punctuation that ends the sentence rather than the address. */
 function trimAddress(found: string): string {

@@ -58,7 +58,7 @@ export class Children {
     }
     if (done) children.splice(0, done);
     const open = children[0];
-    if (open?.isContainer) this.#viewAt(0, open).settle?.(open);
+    if (open?.isContainer || open?.lines.length) this.#viewAt(0, open).settle?.(open);
     if (!block.open) this.#dropFrom(0);
   }
 

@@ -45,6 +45,10 @@ export class CodeView implements View {
     this.#drawTail(partial, this.#highlighter?.guess(partial) ?? [text(partial)]);
   }
 
+  settle(block: Block): void {
+    this.#take(block);
+  }
+
   finish(block: Block): void {
     this.#take(block);
     this.#drawTail("", []);

@@ -17,6 +17,10 @@ export class HtmlView implements View {
     block.lines = [];
   }
 
+  settle(block: Block): void {
+    this.draw(block);
+  }
+
   finish(block: Block): void {
     this.draw(block);
     this.writer.end();

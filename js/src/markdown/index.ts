@@ -3,6 +3,7 @@
 
 import { listen } from "./actions";
 import { Children } from "./children";
+import type { Budget } from "./leaf";
 import { BlockMachine } from "./machine";
 import { NoteList } from "./notes";
 import { type LoadPart, loadPart, mathDrawer } from "./parts";
@@ -19,7 +20,8 @@ export interface MarkdownOptions {
 export interface MarkdownRenderer {
   /** Adds new text; call it about once an animation frame. */
   append(text: string): void;
-  /** Says that the text is complete: the page now equals a full parse of it. */
+  /** Says that the text is complete: the page now equals a full parse of it (but for a backlog of
+   * more than a million characters, which is drawn in the frames that follow). */
   end(): void;
   /** Replaces everything. */
   set(text: string): void;
@@ -29,13 +31,25 @@ export interface MarkdownRenderer {
 export type { LoadPart, PartName } from "./parts";
 
 const NEWLINE = /\r\n?|\n/g;
+/** Milliseconds of drawing in one go; what is left over is drawn in the frames that follow. */
+const BUDGET = 24;
+/** Characters between two looks at the clock. */
+const BATCH = 2_000;
+/** A backlog up to this many characters is drawn at once when the text ends. */
+const MAX_AT_ONCE = 1_000_000;
 
 class Renderer implements MarkdownRenderer {
   readonly #root: HTMLElement;
   readonly #options: MarkdownOptions;
   #source: string[] = [];
+  /** Complete lines that are not read yet, from `#next` on, and how many characters they have. */
+  #lines: string[] = [];
+  #next = 0;
+  #backlog = 0;
   #pending = "";
   #ended = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #budget: Budget = { until: 0, exceeded: false };
   #references!: References;
   #machine!: BlockMachine;
   #notes!: NoteList;
@@ -53,64 +67,94 @@ class Renderer implements MarkdownRenderer {
   }
 
   append(text: string): void {
-    if (this.#ended) this.set(this.text + text);
-    else if (text) this.#take(text);
+    if (!text) return;
+    if (this.#ended) {
+      this.set(this.text + text);
+      return;
+    }
+    this.#source.push(text);
+    this.#split(text.includes("\0") ? text.replaceAll("\0", "\uFFFD") : text);
+    this.#work(performance.now() + BUDGET);
   }
 
   set(text: string): void {
     this.#clear();
-    if (text) this.#take(text);
+    this.append(text);
   }
 
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#pending) {
-      this.#machine.line(this.#pending.replace(/\r$/, ""));
-      this.#pending = "";
+    if (this.#pending) this.#queue(this.#pending.replace(/\r$/, ""));
+    this.#pending = "";
+    this.#work(this.#backlog > MAX_AT_ONCE ? performance.now() + BUDGET : Number.POSITIVE_INFINITY);
+  }
+
+  /** Reads and draws until the queue is empty or the time is up. */
+  #work(until: number): void {
+    clearTimeout(this.#timer);
+    const { root } = this.#machine;
+    this.#budget.until = until;
+    this.#budget.exceeded = false;
+    this.#machine.rollback();
+    do {
+      const backlog = this.#backlog - BATCH;
+      while (this.#next < this.#lines.length && this.#backlog >= backlog) {
+        const line = this.#lines[this.#next++] as string;
+        this.#backlog -= line.length;
+        this.#machine.line(line);
+      }
+      this.#children.settle(root);
+    } while (this.#next < this.#lines.length && performance.now() < until);
+    const behind = this.#next < this.#lines.length;
+    if (!behind) {
+      this.#lines = [];
+      this.#next = 0;
+      if (this.#ended) this.#finish();
+      else if (this.#pending) this.#machine.guess(this.#pending.replace(/\r$/, ""));
     }
+    this.#children.draw(root);
+    this.#references.refresh();
+    this.#notes.arrange();
+    if (behind || this.#budget.exceeded) {
+      this.#timer = setTimeout(() => this.#work(performance.now() + BUDGET));
+    }
+  }
+
+  #finish(): void {
     this.#machine.end();
     this.#children.settle(this.#machine.root);
     this.#references.end();
-    this.#references.refresh();
-    this.#notes.arrange();
   }
 
-  #take(text: string): void {
-    this.#source.push(text);
-    const fresh = text.includes("\0") ? text.replaceAll("\0", "\uFFFD") : text;
-    const lines = this.#split(fresh);
-    this.#machine.rollback();
-    for (const line of lines) this.#machine.line(line);
-    this.#children.settle(this.#machine.root);
-    if (this.#pending) this.#machine.guess(this.#pending.replace(/\r$/, ""));
-    this.#children.draw(this.#machine.root);
-    this.#references.refresh();
-    this.#notes.arrange();
+  #queue(line: string): void {
+    this.#lines.push(line);
+    this.#backlog += line.length;
   }
 
-  /** The lines `text` completes; the rest stays pending, with a final \r that may be half of \r\n. */
-  #split(text: string): string[] {
-    const lines: string[] = [];
+  /** Queues the lines `text` completes; the rest waits, with a final \r that may be half of \r\n. */
+  #split(text: string): void {
     let from = 0;
     if (this.#pending.endsWith("\r")) {
-      lines.push(this.#pending.slice(0, -1));
+      this.#queue(this.#pending.slice(0, -1));
       this.#pending = "";
       if (text.startsWith("\n")) from = 1;
     }
     NEWLINE.lastIndex = from;
     for (let found = NEWLINE.exec(text); found; found = NEWLINE.exec(text)) {
       if (found[0] === "\r" && NEWLINE.lastIndex === text.length) break;
-      lines.push(this.#pending + text.slice(from, found.index));
+      this.#queue(this.#pending + text.slice(from, found.index));
       this.#pending = "";
       from = NEWLINE.lastIndex;
     }
     this.#pending += text.slice(from);
-    return lines;
   }
 
   #clear(): void {
+    clearTimeout(this.#timer);
     this.#source = [];
+    this.#lines = [];
+    this.#next = this.#backlog = 0;
     this.#pending = "";
     this.#ended = false;
     this.#references = new References();
@@ -119,12 +163,14 @@ class Renderer implements MarkdownRenderer {
     );
     this.#notes = new NoteList(this.#references);
     this.#root.replaceChildren(this.#notes.section);
+    const { loadPart: load, onCodeBlock } = this.#options;
     const context: ViewContext = {
       references: this.#references,
+      budget: this.#budget,
       notes: this.#notes,
-      draw: mathDrawer(this.#options.loadPart),
-      loadLanguages: () => loadPart("languages", this.#options.loadPart),
-      onCode: (code, lang) => this.#options.onCodeBlock?.(code, lang),
+      draw: mathDrawer(load),
+      loadLanguages: () => loadPart("languages", load),
+      onCode: (code, lang) => onCodeBlock?.(code, lang),
     };
     this.#children = new Children(context, this.#root, this.#notes.section);
   }

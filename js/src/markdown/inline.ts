@@ -14,6 +14,9 @@ const TAGS: Readonly<Record<string, string>> = {
 /** Draws formulas; set by whoever has loaded the math part. */
 export type DrawMath = (tex: string, display: boolean, into: HTMLElement) => void;
 
+/** Elements inside one another beyond this are left out, their text is kept. */
+const MAX_DEPTH = 50;
+
 interface Frame {
   node: VElement;
   /** The raw HTML tag that opened it; undefined for markdown's own. */
@@ -55,8 +58,10 @@ class Builder {
   }
 
   open(node: VElement, html?: string): void {
-    this.add(node);
-    this.#stack.push(html === undefined ? { node } : { node, html });
+    const deep = this.#stack.length >= MAX_DEPTH;
+    if (!deep) this.add(node);
+    const into = deep ? (this.#stack.at(-1) as Frame).node : node;
+    this.#stack.push(html === undefined ? { node: into } : { node: into, html });
   }
 
   /** Ends markdown's innermost element, and with it raw HTML left open inside. */

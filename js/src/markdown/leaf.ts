@@ -7,17 +7,28 @@ import type { References, Referrer } from "./references";
 import { trimTail } from "./tail";
 import { element, patch, text, type VNode } from "./vnode";
 
+/** How long drawing may go on for now. */
+export interface Budget {
+  /** On the clock of performance.now(). */
+  until: number;
+  /** Set by what stopped half-way. */
+  exceeded: boolean;
+}
+
 export interface LeafContext {
   references: References;
   draw: DrawMath;
+  budget: Budget;
 }
 
 const SLICE = 2_000;
 const TAIL = 400;
 /** A construct longer than this is cut: it could only be hostile. */
-const MAX_SLICE = 100_000;
+const MAX_SLICE = 20_000;
+/** Text of one leaf beyond this is shown as it is. */
+const MAX_LEAF = 120_000;
 /** How much may be drawn anew with every piece. */
-const MAX_REST = 16_000;
+const MAX_REST = 4_000;
 const TASK = /^\[([ xX])\](?=\s)/;
 
 function taskBox(mark: string): VNode {
@@ -46,6 +57,8 @@ export class Leaf implements Referrer {
   #live = true;
   /** Nothing it refers to is missing: it will never be drawn again. */
   #final = false;
+  /** Ran out of time: more is to be drawn of the same text. */
+  #behind = false;
   #missed = false;
   #settled: VNode[] = [];
   #settledTo = 0;
@@ -62,7 +75,8 @@ export class Leaf implements Referrer {
 
   /** Draws `source`, which goes on from what was drawn before; `live` while more may come. */
   render(source: string, live: boolean): void {
-    if (live && this.#live && source === this.#source) return;
+    if (live && this.#live && source === this.#source && !this.#behind) return;
+    this.#behind = false;
     if (!source.startsWith(this.#source.slice(0, this.#settledTo))) this.#unsettle();
     this.#source = source;
     this.#live = live;
@@ -92,14 +106,28 @@ export class Leaf implements Referrer {
   #settle(): VNode[] {
     const source = this.#source;
     const fresh: VNode[] = [];
+    const { budget } = this.context;
     while (source.length - this.#settledTo > SLICE + TAIL && source.length >= this.#retryAt) {
+      if (this.#live && performance.now() > budget.until) {
+        this.#behind = budget.exceeded = true;
+        break;
+      }
+      if (this.#settledTo > MAX_LEAF) {
+        if (source.length - this.#settledTo < MAX_SLICE + TAIL) break;
+        const piece = source.slice(this.#settledTo, this.#settledTo + MAX_SLICE);
+        fresh.push(element("span", { class: "group" }, [text(piece)]));
+        this.#settledTo += MAX_SLICE;
+        continue;
+      }
       let settled = false;
-      for (let size = SLICE; !settled && this.#settledTo + size < source.length - TAIL; size *= 2) {
+      const sizes = [SLICE, MAX_SLICE];
+      for (const size of sizes) {
+        if (settled || this.#settledTo + size >= source.length - TAIL) break;
         const to = this.#cut(this.#settledTo + size);
         const env = this.context.references.envFor(this, false);
         const tokens = parseInline(source.slice(this.#settledTo, to), env);
         this.#missed ||= this.context.references.missed;
-        settled = !env.unclosed || size > MAX_SLICE;
+        settled = !env.unclosed || size === MAX_SLICE;
         if (settled) {
           fresh.push(...this.#build(tokens));
           this.#settledTo = to;
@@ -121,6 +149,10 @@ export class Leaf implements Referrer {
   /** Draws what is newly settled and the rest. True if the rest may have to be drawn again. */
   #draw(fresh: VNode[]): boolean {
     const rest = this.#source.slice(this.#settledTo);
+    if (this.#behind && rest.length > MAX_REST) {
+      this.#place(fresh, []);
+      return true;
+    }
     // Nothing in a very long text could be settled: draw it less often, so as to stay linear.
     if (this.#live && rest.length > MAX_REST && this.#source.length < this.#drawnAt * 1.12)
       return false;
@@ -131,16 +163,21 @@ export class Leaf implements Referrer {
       references.envFor(this, this.#live),
     );
     const { missed } = references;
+    this.#place(fresh, this.#build(tokens));
+    return missed;
+  }
+
+  /** Puts newly settled nodes and those of the rest into the page. */
+  #place(fresh: VNode[], rest: VNode[]): void {
     const done = joinText(this.#lead, fresh);
     // Text in which the settled part ends goes on as one node, so that what follows keeps its place.
     const last = done.at(-1);
     this.#lead = last && !("tag" in last) ? last.text : "";
     if (this.#lead) done.pop();
-    const next = joinText(this.#lead, this.#build(tokens));
+    const next = joinText(this.#lead, rest);
     patch(this.element, null, this.#nodes, [...done, ...next]);
     this.#settled.push(...done);
     this.#nodes = next;
-    return missed;
   }
 
   #build(tokens: Token[]): VNode[] {

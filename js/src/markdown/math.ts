@@ -8,13 +8,13 @@ const PRICE = /^\d[\d.,]*[kKmMbB]?(?:\s+[a-z]{2,}|\s*[-–—/]?$)/;
 const FORMULA = /^(?=[\s\S]*[\p{L}\d])[\s\S]*[\\^_={}+*/<>|-]|^\s*[a-zA-Z]\s*$/u;
 
 function closing(src: string, close: string, from: number, max: number): number {
-  const limit = Math.min(max, from + MAX_MATH);
-  for (let at = from; ; at += close.length) {
-    at = src.indexOf(close, at);
-    if (at < 0 || at + close.length > limit) return -1;
+  const near = src.slice(from, Math.min(max, from + MAX_MATH));
+  for (let at = 0; ; at += close.length) {
+    at = near.indexOf(close, at);
+    if (at < 0) return -1;
     let slashes = 0;
-    while (src[at - 1 - slashes] === "\\") slashes++;
-    if (close[0] === "\\" || slashes % 2 === 0) return at;
+    while (near[at - 1 - slashes] === "\\") slashes++;
+    if (close[0] === "\\" || slashes % 2 === 0) return from + at;
   }
 }
 

@@ -1,5 +1,8 @@
 // The lines of a table.
 
+/** Wider tables are shown as the text they are. */
+const MAX_COLUMNS = 100;
+
 function cells(line: string): string[] {
   const found: string[] = [];
   let cell = "";
@@ -50,5 +53,7 @@ export function delimiterRow(line: string): string[] | null {
 export function headerRow(line: string, aligns: readonly string[]): string[] | null {
   if (!line.includes("|")) return null;
   const header = splitRow(line);
-  return header.length && header.length === aligns.length ? header : null;
+  return header.length && header.length === aligns.length && header.length <= MAX_COLUMNS
+    ? header
+    : null;
 }

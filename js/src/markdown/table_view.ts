@@ -61,6 +61,10 @@ export class TableView implements View {
     this.#fill(this.#row, "td", splitRow(block.partial), this.#aligns.length, true);
   }
 
+  settle(block: Block): void {
+    this.#take(block);
+  }
+
   finish(block: Block): void {
     this.#take(block);
     this.#dropGuess();

@@ -5,6 +5,7 @@ import type { InlineEnv, MarkdownIt, StateInline } from "./grammar";
 import { mayBecomeTag } from "./html";
 
 const MAX_OPEN_CODE = 300;
+const MAX_OPEN_PAIRS = 6;
 const MAX_OPEN_LABEL = 200;
 const LABEL = String.raw`(?:\\.|[^\\\[\]\n]|\[[^\[\]\n]*\])`;
 const HALF_LINK = new RegExp(
@@ -91,7 +92,8 @@ function openPairs(state: StateInline): void {
     if (found.end >= 0) i = found.end;
     else if (found.open && !found.close) open.push(i);
   }
-  for (const i of open.reverse()) {
+  // The innermost few: more than that are no emphasis.
+  for (const i of open.slice(-MAX_OPEN_PAIRS).reverse()) {
     const opener = delimiters[i] as (typeof delimiters)[number];
     if (state.pending) state.pushPending();
     const token = state.push("text", "", 0);

@@ -12,7 +12,7 @@ export interface View {
   readonly node: HTMLElement | null;
   /** Draws what is there of an open block. */
   draw(block: Block): void;
-  /** Takes over the children that are closed. */
+  /** Draws for good what is complete of an open block. */
   settle?(block: Block): void;
   /** Undoes what it has done outside its node: the node is about to leave the page. */
   drop?(): void;

@@ -74,3 +74,23 @@ export function texts(specification: string): Record<string, string> {
     ),
   };
 }
+
+/** Texts made to cost much, of about `length` characters. */
+export function hostileTexts(length: number): Record<string, string> {
+  const fill = (piece: string): string => piece.repeat(Math.ceil(length / piece.length));
+  return {
+    "nested quotes": fill(`${"> ".repeat(500)}x\n\n`),
+    "nested lists": fill(`${"- ".repeat(500)}x\n\n`),
+    "deep indents": fill(
+      Array.from({ length: 60 }, (_, n) => `${" ".repeat(n * 2)}- x\n`).join(""),
+    ),
+    brackets: fill("["),
+    images: fill("![a]("),
+    emphasis: fill("*a **b _c "),
+    backticks: fill("` `` ``` a "),
+    tags: fill('<a b="'),
+    formulas: fill("$a \\(b "),
+    cells: fill(`|${"a|".repeat(100)}\n|${"-|".repeat(100)}\n`),
+    references: fill("[a]: b\n\n[c][d] "),
+  };
+}
