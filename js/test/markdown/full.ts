@@ -42,6 +42,11 @@ export function renderFull(
   };
   const leaf = (token: Token): void => {
     const children = token.children ?? [];
+    for (const child of children) {
+      if (child.type !== "footnote_ref") continue;
+      child.type = "footnote_mark";
+      child.content = String((child.meta as { id: number }).id + 1);
+    }
     const holder = top().element;
     const item = holder.parentElement;
     const first = children[0];
@@ -86,6 +91,24 @@ export function renderFull(
         html.end();
         break;
       }
+      case "footnote_block_open": {
+        const section = document.createElement("section");
+        section.className = "notes";
+        const list = document.createElement("ol");
+        section.append(list);
+        open(section, list);
+        break;
+      }
+      case "footnote_open": {
+        const note = document.createElement("li");
+        note.className = "note";
+        note.value = (token.meta as { id: number }).id + 1;
+        note.dataset.noteBody = String(note.value);
+        open(note);
+        break;
+      }
+      case "footnote_anchor":
+        break;
       case "math_block": {
         const made = document.createElement("div");
         made.className = "math math-display";
