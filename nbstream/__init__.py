@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from .tools import Tool as Tool
     from .tools import tool as tool
     from .widget import StreamView as StreamView
+    from .workflow import Step as Step
+    from .workflow import Workflow as Workflow
 
 #: Public names, and the room each lives in. Loaded on first use: `import nbstream` stays light.
 _ROOMS = {
@@ -90,6 +92,7 @@ _ROOMS = {
     "start": ("record_to", "replay", "show", "stream"),
     "tools": ("Tool", "tool"),
     "widget": ("StreamView",),
+    "workflow": ("Step", "Workflow"),
 }
 
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

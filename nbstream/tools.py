@@ -8,7 +8,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, overload
 
 from .errors import OutputValidationError, ToolError, UsageError
@@ -64,12 +64,7 @@ class Tool:
     @property
     def threaded(self) -> bool:
         """Whether it runs in a thread, which nothing can cancel."""
-        function = inspect.unwrap(self.function)
-        call = getattr(function, "__call__", None)  # noqa: B004
-        return not any(
-            inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f)
-            for f in (function, call)
-        )
+        return not is_async(self.function)
 
     async def run(self, arguments: Any, progress: Progress = lambda _: None) -> Any:
         """Check the arguments and call the function: async ones here, sync ones in a thread.
@@ -81,7 +76,7 @@ class Tool:
             keywords = self.schema.check(arguments)
         except OutputValidationError as error:
             raise ToolError(f"Wrong arguments: {error.message}") from None
-        work = self._call(keywords or {}, progress)
+        work = invoke(partial(self.function, **(keywords or {})), self.name, progress)
         if self.timeout is None:
             return await work
         task = asyncio.ensure_future(work)
@@ -92,23 +87,6 @@ class Tool:
         if not done:
             raise ToolError(f"{self.name} took longer than {self.timeout:g} s.")
         return task.result()
-
-    async def _call(self, keywords: dict[str, Any], progress: Progress) -> Any:
-        if self.threaded:
-            value = await _in_thread(self.name, lambda: self.function(**keywords), progress)
-        else:
-            value = self.function(**keywords)
-        if inspect.isawaitable(value) and not isinstance(value, Stream):
-            value = await value
-        if not inspect.isasyncgen(value):
-            return value
-        last = None
-        try:
-            async for last in value:
-                progress(last)
-        finally:
-            await value.aclose()
-        return last
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -159,6 +137,30 @@ def as_tools(tools: Iterable[Any]) -> list[Tool]:
             raise UsageError(f"Two tools are called {each.name!r}.", hint="@nb.tool(name=…)")
         made[each.name] = each
     return list(made.values())
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    function = inspect.unwrap(function)
+    call = getattr(function, "__call__", None)  # noqa: B004
+    return any(
+        inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f) for f in (function, call)
+    )
+
+
+async def invoke(work: Callable[[], Any], name: str, progress: Progress) -> Any:
+    """Call a function of any kind, async ones here and sync ones in a thread, and give its value."""
+    value = work() if is_async(work) else await _in_thread(name, work, progress)
+    if inspect.isawaitable(value) and not isinstance(value, Stream):
+        value = await value
+    if not inspect.isasyncgen(value):
+        return value
+    last = None
+    try:
+        async for last in value:
+            progress(last)
+    finally:
+        await value.aclose()
+    return last
 
 
 async def _in_thread(name: str, work: Callable[[], Any], progress: Progress) -> Any:

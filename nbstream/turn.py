@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from .adapters.base import ChatModel, ChatRequest, Source
+from .adapters.base import ChatModel, ChatRequest, Source, Turn
 from .approval import Approval
 from .attempts import attempts
 from .errors import NbstreamError, OutputValidationError, ToolError
@@ -51,7 +51,7 @@ STOPPED = "The user stopped this call before it gave a result."
 Emit = Callable[[StreamEvent], None]
 
 
-class Turn:
+class AgentTurn(Turn):
     """The source of one turn's events: `request` is what goes before, `prompt` the turn's first messages."""
 
     def __init__(
@@ -87,7 +87,6 @@ class Turn:
         self._block = 0
         self._ids: set[str] = set()
         self._steps: dict[str, int] = {}
-        self.output: Any = None
 
     @property
     def source(self) -> Source:
@@ -364,7 +363,7 @@ def turn(
         request = msgspec.structs.replace(request, tools=[tool.spec for tool in runnable])
     if schema is not None:
         request = _asking_for(schema, request, model)
-    return Turn(model, request, prompt, tools=runnable, schema=schema, **options).source
+    return AgentTurn(model, request, prompt, tools=runnable, schema=schema, **options).source
 
 
 def _asking_for(schema: Schema, request: ChatRequest, model: ChatModel) -> ChatRequest:

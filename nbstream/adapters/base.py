@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -72,29 +72,29 @@ class ChatRequest(msgspec.Struct, kw_only=True):
 _PARAMETERS = set(ChatRequest.__struct_fields__) - {"messages", "options"}
 
 
-class Turn(Protocol):
+class Turn:
     """What a source that runs tools has besides events.
 
-    `busy`: it waits for a tool or a person, which is no model's silence. `output`: the validated answer.
+    `output`: the validated answer, None where there is none.
     """
 
-    @property
-    def busy(self) -> bool: ...
+    output: Any = None
 
     @property
-    def output(self) -> Any: ...
+    def busy(self) -> bool:
+        """Whether it waits for something that is no model's silence: a tool, a person, another run."""
+        return False
 
     def attend(self) -> None:
         """Somebody can see the run and answer."""
-        ...
 
     def decide(self, call_id: str, approved: bool) -> bool:
         """Answer a tool call that waits for approval; False where none of that id does."""
-        ...
+        return False
 
     def farewell(self) -> list[StreamEvent]:
         """What is left to say when the run ends; called once, before what is open is closed."""
-        ...
+        return []
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
