@@ -532,6 +532,18 @@ describe("for everybody", () => {
     expect(document.activeElement).toBe(action(root, "copy"));
   });
 
+  test("the focus on Stop survives an exchange that comes before the last paint", async () => {
+    const stage = new Stage();
+    const { root, remove } = stage.show();
+    await stage.say(START, text("a"));
+    action(root, "stop")?.focus();
+    stage.send([end("stopped")]);
+    remove();
+    await Promise.resolve();
+    stage.show();
+    expect(document.activeElement).toBe(action(root, "copy"));
+  });
+
   test("a screen reader hears the beginning and the end, not each word", async () => {
     const stage = new Stage();
     const { root } = stage.show();

@@ -28,7 +28,7 @@ export class StreamView implements Painted {
   #jump: HTMLButtonElement;
   #bar: HTMLElement;
   #chart: Chart | null = null;
-  /** What had the focus when the view lost its place. */
+  /** What has the focus, or had it when the view lost its place. */
   #focused: HTMLElement | null = null;
   #head = true;
   #ticker = 0;
@@ -75,6 +75,16 @@ export class StreamView implements Painted {
       this.#caret.node,
       this.#jump,
     );
+    this.root.addEventListener("focusin", (event) => {
+      this.#focused = event.target as HTMLElement;
+    });
+    // A view that is taken out of the page loses the focus too, but not for good.
+    this.root.addEventListener("focusout", () =>
+      queueMicrotask(() => {
+        const elsewhere = !this.root.contains(document.activeElement);
+        if (this.root.isConnected && elsewhere) this.#focused = null;
+      }),
+    );
     this.#follow = new Follow(this.root, this.#bar, () => this.#placeJump());
     this.#body.invalidate();
     store.subscribe((change) => this.#changed(change), this.#gone.signal);
@@ -86,7 +96,6 @@ export class StreamView implements Painted {
     if (this.#running) this.#follow.start();
     this.write();
     if (document.activeElement === document.body) this.#focused?.focus({ preventScroll: true });
-    this.#focused = null;
     painter.request(this);
     if (this.#ticker === 0 && !this.connection.over) {
       this.#ticker = setInterval(() => this.#tick(), TICK) as unknown as number;
@@ -95,8 +104,6 @@ export class StreamView implements Painted {
 
   /** The view loses its place; it may get another. */
   leave(): void {
-    const focused = document.activeElement;
-    if (this.root.contains(focused)) this.#focused = focused as HTMLElement;
     this.#follow.stop();
     clearInterval(this.#ticker);
     this.#ticker = 0;
@@ -117,7 +124,10 @@ export class StreamView implements Painted {
     const status = over ? this.#outcome : "running";
     setAttribute(this.root, "data-status", status);
     setAttribute(this.root, "aria-busy", String(!over));
-    if (over && document.activeElement === this.#stop) this.#copy.focus({ preventScroll: true });
+    if (over && this.#focused === this.#stop) {
+      this.#focused = this.#copy;
+      if (document.activeElement === this.#stop) this.#copy.focus({ preventScroll: true });
+    }
     toggle(this.#stop, !over);
     if (over) this.#caret.hide();
     if (this.#stop.disabled !== stopping) this.#stop.disabled = stopping;
