@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test lint format build bench lock clean
 
 demo: $(VENV)/.demo $(BUNDLE)
-	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB_ARGS)
 
 test: lint $(BUNDLE) $(IPYKERNEL6)
 	scripts/chromium --install
