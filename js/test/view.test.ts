@@ -471,7 +471,7 @@ describe("stop", () => {
     await painted();
     expect(stage.model.sent).toEqual([{ kind: "stop" }]);
     expect(action(root, "stop")?.innerText).toBe("Stopping…");
-    expect(action(root, "stop")?.disabled).toBe(true);
+    expect(action(root, "stop")?.getAttribute("aria-disabled")).toBe("true");
     await vi.waitFor(() => expect(interrupt).toHaveBeenCalledOnce(), 3000);
     await stage.say(end("stopped"));
     expect(root.dataset.status).toBe("stopped");

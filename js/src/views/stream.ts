@@ -130,7 +130,8 @@ export class StreamView implements Painted {
     }
     toggle(this.#stop, !over);
     if (over) this.#caret.hide();
-    if (this.#stop.disabled !== stopping) this.#stop.disabled = stopping;
+    // Not `disabled`, which would take the focus away.
+    setAttribute(this.#stop, "aria-disabled", String(stopping));
     setText(this.#stop.lastElementChild as Element, stopping ? "Stopping…" : "Stop");
     this.#notices.write();
     this.#status.write();
