@@ -1,5 +1,5 @@
 import specification from "../../js/node_modules/commonmark-spec/spec.txt";
-import { hostileTexts, texts } from "../../js/test/markdown/texts";
+import { hostileTexts, showcase, texts } from "../../js/test/markdown/texts";
 import { type Engine, engines } from "./engines";
 
 const all = texts(specification);
@@ -64,6 +64,16 @@ const bench = {
     await bench.run(Number.POSITIVE_INFINITY, 32);
     observer.disconnect();
     return removed;
+  },
+  /** Shows one of everything. */
+  async show(scheme: string): Promise<void> {
+    document.documentElement.style.colorScheme = scheme;
+    document.body.style.background = scheme === "dark" ? "#111417" : "#fff";
+    await bench.open("nbstream", "8k", 0);
+    scroller.style.cssText = "height: auto; padding: 32px";
+    for (const word of showcase.split(/(?<= )/)) engine.append(word);
+    engine.end();
+    await new Promise((resolve) => setTimeout(resolve, 500));
   },
   hostile: Object.keys(hostileTexts(1)),
   /** The longest time the page stood still while hostile text came in at 100 MB a second. */

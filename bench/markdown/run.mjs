@@ -20,6 +20,7 @@ const { values } = parseArgs({
     text: { type: "string", multiple: true },
     "no-cpu": { type: "boolean" },
     hostile: { type: "boolean" },
+    screenshots: { type: "string" },
   },
 });
 
@@ -127,6 +128,17 @@ const names = await first.evaluate(() => ({
 await first.close();
 const engines = values.engine ?? names.engines;
 const texts = values.text ?? names.texts;
+
+if (values.screenshots) {
+  for (const scheme of ["light", "dark"]) {
+    const { page } = await open();
+    await page.evaluate((s) => window.bench.show(s), scheme);
+    await page.screenshot({ path: `${values.screenshots}/${scheme}.png`, fullPage: true });
+    await page.close();
+  }
+  await browser.close();
+  process.exit();
+}
 
 if (values.hostile) {
   for (const engine of values.engine ?? ["nbstream"]) {

@@ -85,7 +85,7 @@ class Renderer implements MarkdownRenderer {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#pending) this.#queue(this.#pending.replace(/\r$/, ""));
+    if (this.#pending) this.#queue(this.#lastLine);
     this.#pending = "";
     this.#work(this.#backlog > MAX_AT_ONCE ? performance.now() + BUDGET : Number.POSITIVE_INFINITY);
   }
@@ -111,7 +111,7 @@ class Renderer implements MarkdownRenderer {
       this.#lines = [];
       this.#next = 0;
       if (this.#ended) this.#finish();
-      else if (this.#pending) this.#machine.guess(this.#pending.replace(/\r$/, ""));
+      else if (this.#pending) this.#machine.guess(this.#lastLine);
     }
     this.#children.draw(root);
     this.#references.refresh();
@@ -125,6 +125,11 @@ class Renderer implements MarkdownRenderer {
     this.#machine.end();
     this.#children.settle(this.#machine.root);
     this.#references.end();
+  }
+
+  /** The line that is not complete, without an \r that may be the half of its end. */
+  get #lastLine(): string {
+    return this.#pending.endsWith("\r") ? this.#pending.slice(0, -1) : this.#pending;
   }
 
   #queue(line: string): void {

@@ -2,11 +2,10 @@
 // is read as a guess, which is undone before the next. The algorithm is CommonMark's (match the
 // open containers, then look for new ones, then place the text) with GFM's tables.
 
-import { Block, type Kind } from "./block";
+import type { Block, Kind } from "./block";
 import { Cursor } from "./cursor";
-import { takeDefinitions } from "./definitions";
-import type { Reference } from "./grammar";
 import { mayCloseFence, undecided } from "./guess";
+import { type OnDefinition, Spine } from "./spine";
 import {
   closesFence,
   fence,
@@ -19,74 +18,64 @@ import {
   underline,
 } from "./starts";
 import { delimiterRow, headerRow } from "./table";
+import { trim } from "./white_space";
 
 const MAX_DEPTH = 100;
-
-export type OnDefinition = (label: string, reference: Reference) => void;
 
 type Step = "container" | "leaf" | "none";
 
 export class BlockMachine {
-  readonly root = new Block("root", null);
-  /** The open blocks, outermost first. */
-  #spine: Block[] = [this.root];
-  /** How deep in the spine the last line was blank; -1 where it was not. */
-  #blankDepth = -1;
-  #undo: Array<() => void> | null = null;
-
-  // The line being read.
+  readonly #spine: Spine;
+  // The line being read, and how many of the open blocks go on with it.
   #cursor = new Cursor("");
   #matched = 1;
 
-  constructor(readonly onDefinition: OnDefinition) {}
+  constructor(onDefinition: OnDefinition) {
+    this.#spine = new Spine(onDefinition);
+  }
+
+  get root(): Block {
+    return this.#spine.root;
+  }
 
   /** Reads a complete line. */
   line(text: string): void {
-    this.rollback();
+    this.#spine.rollback();
     this.#read(text);
   }
 
   /** Reads the line that is still arriving, until `rollback`. */
   guess(text: string): void {
-    this.rollback();
-    this.#undo = [];
-    const spine = this.#spine;
-    const blankDepth = this.#blankDepth;
-    this.#undo.push(() => {
-      this.#spine = spine;
-      this.#blankDepth = blankDepth;
-    });
-    this.#spine = spine.slice();
+    this.#spine.rollback();
+    this.#spine.startGuess();
     this.#read(text);
   }
 
   rollback(): void {
-    const undo = this.#undo;
-    this.#undo = null;
-    while (undo?.length) undo.pop()?.();
+    this.#spine.rollback();
   }
 
   /** Closes everything: there is no more text. */
   end(): void {
-    this.rollback();
-    this.#closeFrom(0);
+    this.#spine.rollback();
+    this.#spine.closeFrom(0);
   }
 
   get #guessing(): boolean {
-    return this.#undo !== null;
+    return this.#spine.guessing;
   }
 
   get #tip(): Block {
-    return this.#spine.at(-1) as Block;
+    return this.#spine.tip;
   }
 
   #read(text: string): void {
     this.#cursor = new Cursor(text);
     this.#matched = 1;
-    const before = this.#spine.length;
+    const before = this.#spine.depth;
     if (this.#matchOpen()) return;
     const allMatched = this.#matched === before;
-    const deepest = this.#spine[this.#matched - 1] as Block;
+    const deepest = this.#spine.at(this.#matched - 1);
     const cursor = this.#cursor;
 
     if (deepest.kind === "fence" || deepest.kind === "html" || deepest.kind === "math") {
@@ -109,7 +98,7 @@ export class BlockMachine {
     }
 
     if (cursor.blank) {
-      if (opened) this.#blankDepth = -1;
+      if (opened) this.#spine.noteText();
       else this.#blank();
     } else if (!opened && this.#tip.kind === "paragraph") {
       this.#continueParagraph(this.#tip, allMatched);
@@ -120,7 +109,7 @@ export class BlockMachine {
       paragraph.mayHead = true;
       this.#setText(paragraph, cursor.rest);
     }
-    if (!cursor.blank) this.#blankDepth = -1;
+    if (!cursor.blank) this.#spine.noteText();
   }
 
   /** The paragraph this line may go on, lazily or not. */
@@ -131,8 +120,8 @@ export class BlockMachine {
   /** Follows the open blocks as far as this line goes on with them. True if it was used up. */
   #matchOpen(): boolean {
     const cursor = this.#cursor;
-    for (; this.#matched < this.#spine.length; this.#matched++) {
-      const block = this.#spine[this.#matched] as Block;
+    for (; this.#matched < this.#spine.depth; this.#matched++) {
+      const block = this.#spine.at(this.#matched);
       switch (block.kind) {
         case "quote":
           if (cursor.indent > 3 || cursor.char !== ">") return false;
@@ -156,8 +145,8 @@ export class BlockMachine {
         case "fence":
           if (this.#guessing && mayCloseFence(cursor, block.marker)) return true;
           if (cursor.indent <= 3 && closesFence(cursor.rest, block.marker)) {
-            this.#closeFrom(this.#matched);
-            this.#blankDepth = -1;
+            this.#spine.closeFrom(this.#matched);
+            this.#spine.noteText();
             return true;
           }
           cursor.skipColumns(block.width);
@@ -179,6 +168,13 @@ export class BlockMachine {
     return false;
   }
 
+  /** Opens a block at the cursor's place, closing what the line does not go on with. */
+  #open(kind: Kind): Block {
+    const block = this.#spine.open(kind, this.#matched);
+    if (block.isContainer) this.#matched = this.#spine.depth;
+    return block;
+  }
+
   #takeQuoteMark(): void {
     this.#cursor.take(1);
     this.#cursor.skipColumns(1);
@@ -197,7 +193,7 @@ export class BlockMachine {
     }
     const line = cursor.rest;
     // Whether the paragraph above is this line's own, so that fewer things may interrupt it.
-    const interrupting = above !== null && this.#matched === this.#spine.length - 1;
+    const interrupting = above !== null && this.#matched === this.#spine.depth - 1;
     if (interrupting && this.#startsTable(above, line)) return "leaf";
     return this.#startContainer(line, interrupting) ?? this.#startLeaf(line, above, interrupting);
   }
@@ -208,7 +204,6 @@ export class BlockMachine {
     if (line[0] === ">") {
       this.#open("quote");
       this.#takeQuoteMark();
-      this.#matched++;
       return "container";
     }
     if (line[0] === "[") {
@@ -218,7 +213,6 @@ export class BlockMachine {
       block.info = note.label;
       cursor.take(note.length);
       cursor.skipColumns(cursor.indent);
-      this.#matched++;
       return "container";
     }
     if (interrupting && underline(line)) return null;
@@ -227,7 +221,7 @@ export class BlockMachine {
     if (interrupting && (marker.start !== 1 || line.slice(marker.length).trim() === ""))
       return null;
     const indent = cursor.indent;
-    let list = this.#spine[this.#matched - 1] as Block;
+    let list = this.#spine.at(this.#matched - 1);
     if (
       list.kind !== "list" ||
       list.ordered !== marker.ordered ||
@@ -237,10 +231,8 @@ export class BlockMachine {
       list.ordered = marker.ordered;
       list.start = marker.start;
       list.delimiter = marker.delimiter;
-      this.#matched++;
     }
     const item = this.#open("item");
-    this.#matched++;
     cursor.take(marker.length);
     const spaces = cursor.indent;
     if (cursor.blank || spaces > 4) {
@@ -265,7 +257,7 @@ export class BlockMachine {
       block.width = width;
       block.marker = code.marker;
       block.info = this.#guessing ? "" : code.info;
-      this.#blankDepth = -1;
+      this.#spine.noteText();
       return "leaf";
     }
 
@@ -284,8 +276,8 @@ export class BlockMachine {
       block.marker = formula.close;
       block.text = formula.text;
       block.closed = formula.complete;
-      if (formula.complete) this.#closeFrom(this.#spine.length - 1);
-      this.#blankDepth = -1;
+      if (formula.complete) this.#spine.closeTip();
+      this.#spine.noteText();
       return "leaf";
     }
 
@@ -301,19 +293,19 @@ export class BlockMachine {
     const block = this.#open(kind);
     block.text = text;
     block.level = level;
-    this.#closeFrom(this.#spine.length - 1);
-    this.#blankDepth = -1;
+    this.#spine.closeTip();
+    this.#spine.noteText();
     return "leaf";
   }
 
   #makeHeading(paragraph: Block, level: number): boolean {
-    this.#define(paragraph);
-    if (paragraph.text.trim() === "") return false;
+    this.#spine.define(paragraph);
+    paragraph.text = trim(paragraph.text);
+    if (paragraph.text === "") return false;
     paragraph.kind = "heading";
     paragraph.level = level;
-    paragraph.text = paragraph.text.trim();
-    this.#closeFrom(this.#spine.length - 1);
-    this.#blankDepth = -1;
+    this.#spine.closeTip();
+    this.#spine.noteText();
     return true;
   }
 
@@ -330,26 +322,20 @@ export class BlockMachine {
     table.kind = "table";
     table.header = header;
     table.aligns = aligns;
-    this.#blankDepth = -1;
+    this.#spine.noteText();
     return true;
   }
 
   #blank(): void {
-    this.#closeFrom(Math.min(this.#matched, this.#spine.length));
-    this.#noteBlank();
-  }
-
-  #noteBlank(): void {
-    let depth = this.#spine.length - 1;
-    while (depth > 0 && this.#spine[depth]?.kind !== "quote") depth--;
-    this.#blankDepth = depth;
+    this.#spine.closeFrom(Math.min(this.#matched, this.#spine.depth));
+    this.#spine.noteBlank();
   }
 
   #continueParagraph(paragraph: Block, allMatched: boolean): void {
     const cursor = this.#cursor;
     const text = cursor.text();
     if (this.#guessing) {
-      this.#guessText(paragraph, text);
+      this.#spine.guessText(paragraph, text);
       return;
     }
     paragraph.lastLine = paragraph.text.length + 1;
@@ -362,17 +348,10 @@ export class BlockMachine {
     else block.text = text;
   }
 
-  #guessText(block: Block, text: string): void {
-    block.partial = text;
-    this.#undo?.push(() => {
-      block.partial = null;
-    });
-  }
-
   #addLine(block: Block, text: string): void {
-    if (this.#guessing) this.#guessText(block, text);
+    if (this.#guessing) this.#spine.guessText(block, text);
     else block.lines.push(text);
-    this.#blankDepth = -1;
+    this.#spine.noteText();
   }
 
   #addCodeLine(block: Block): void {
@@ -381,18 +360,18 @@ export class BlockMachine {
     if (block.kind === "math") {
       const end = text.trimEnd().endsWith(block.marker);
       if (this.#guessing) {
-        this.#guessText(block, text);
+        this.#spine.guessText(block, text);
       } else {
         block.text += `\n${end ? text.trimEnd().slice(0, -2) : text}`;
         block.closed = end;
-        if (end) this.#closeFrom(this.#spine.length - 1);
+        if (end) this.#spine.closeTip();
       }
-      this.#blankDepth = -1;
+      this.#spine.noteText();
       return;
     }
     this.#addLine(block, text);
-    if (cursor.blank) this.#noteBlank();
-    if (block.htmlEnd?.test(text) && !this.#guessing) this.#closeFrom(this.#spine.length - 1);
+    if (cursor.blank) this.#spine.noteBlank();
+    if (block.htmlEnd?.test(text) && !this.#guessing) this.#spine.closeTip();
   }
 
   #addIndented(block: Block): void {
@@ -401,7 +380,7 @@ export class BlockMachine {
     if (cursor.blank) {
       // Kept back until more code follows: blank lines at the end are not part of it.
       if (!this.#guessing) block.text += `${text}\n`;
-      this.#noteBlank();
+      this.#spine.noteBlank();
       return;
     }
     if (!this.#guessing && block.text) {
@@ -409,63 +388,5 @@ export class BlockMachine {
       block.text = "";
     }
     this.#addLine(block, text);
-  }
-
-  /** Opens a block at the cursor's place, closing what cannot hold it. */
-  #open(kind: Kind): Block {
-    this.#closeFrom(this.#matched);
-    let parent = this.#tip;
-    while (parent.kind === "list" && kind !== "item") {
-      this.#closeFrom(this.#spine.length - 1);
-      this.#matched--;
-      parent = this.#tip;
-    }
-    const depth = this.#spine.length - 1;
-    if (this.#blankDepth >= 0 && depth >= this.#blankDepth && parent.count > 0) {
-      const list = parent.kind === "item" ? parent.parent : parent.kind === "list" ? parent : null;
-      if (list?.tight) {
-        list.tight = false;
-        this.#undo?.push(() => {
-          list.tight = true;
-        });
-      }
-    }
-    const block = new Block(kind, parent);
-    block.guessed = this.#guessing;
-    parent.children.push(block);
-    parent.count++;
-    this.#undo?.push(() => {
-      parent.children.pop();
-      parent.count--;
-    });
-    this.#spine.push(block);
-    return block;
-  }
-
-  #closeFrom(depth: number): void {
-    while (this.#spine.length > depth) {
-      const block = this.#spine.pop() as Block;
-      block.open = false;
-      if (this.#undo) {
-        this.#undo.push(() => {
-          block.open = true;
-        });
-      } else if (block.kind === "paragraph") {
-        this.#define(block);
-        block.text = block.text.trim();
-        if (!block.text) block.kind = "definition";
-      } else if (block.kind === "math" && !block.closed) {
-        block.kind = "paragraph";
-        block.text = `${block.marker === "$$" ? "$$" : "\\["}${block.text}`;
-      }
-    }
-  }
-
-  /** Takes the link reference definitions off a paragraph's beginning. */
-  #define(paragraph: Block): void {
-    const taken = takeDefinitions(paragraph.text);
-    if (!taken) return;
-    paragraph.text = taken.rest;
-    for (const label in taken.found) this.onDefinition(label, taken.found[label] as Reference);
   }
 }

@@ -1,5 +1,7 @@
 // What the beginning of a line can open.
 
+import { trim } from "./white_space";
+
 const HTML_NAMES =
   "address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|footer|form|frame|frameset|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|menuitem|nav|noframes|ol|optgroup|option|p|param|search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|track|ul";
 const ATTRIBUTE = `\\s+[a-zA-Z_:][a-zA-Z0-9:._-]*(?:\\s*=\\s*(?:[^"'=<>\`\\x00-\\x20]+|'[^']*'|"[^"]*"))?`;
@@ -44,8 +46,11 @@ export interface Heading {
 export function heading(line: string): Heading | null {
   const marks = /^#{1,6}(?=[ \t]|$)/.exec(line)?.[0];
   if (!marks) return null;
-  const text = line.slice(marks.length).replace(/[ \t]+$/, "");
-  return { level: marks.length, text: text.replace(/(^|[ \t])#+$/, "").trim() };
+  const text = trim(line.slice(marks.length));
+  let end = text.length;
+  while (text[end - 1] === "#") end--;
+  const closed = end === 0 || /[ \t]/.test(text[end - 1] as string);
+  return { level: marks.length, text: closed ? trim(text.slice(0, end)) : text };
 }
 
 export interface Fence {

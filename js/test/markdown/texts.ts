@@ -75,6 +75,75 @@ export function texts(specification: string): Record<string, string> {
   };
 }
 
+/** One of everything, to look at. */
+export const showcase = `# Sorting without comparisons
+
+You asked how to sort **ten million integers** quickly. The short answer: *count them*. The trick is to use the
+value itself as an \`index\`, as [the article](https://example.com/counting) explains[^1]; see also https://example.org/a_b.
+
+1. Count how often each key occurs.
+2. Add up the counts:
+   - stable, if you go backwards
+   - ~~in place~~ *not* in place
+3. Move every element to its place, pressing <kbd>Ctrl</kbd>+<kbd>C</kbd> when it takes too long.
+
+## Code
+
+\`\`\`python
+@njit
+def counting_sort(values: list[int], largest: int = 100) -> list[int]:
+    """Sort small integers."""
+    counts = [0] * (largest + 1)
+    for value in values:
+        counts[value] += 1  # how often
+    print(f"{len(values)} values", 3.14, None, True)
+    return [key for key, count in enumerate(counts) for _ in range(count)]
+\`\`\`
+
+### Comparison
+
+| Method | Time | Space | Stable |
+|:-------|-----:|------:|:------:|
+| counting | \`O(n+k)\` | \`O(k)\` | yes |
+| radix | O(d·n) | O(n) | **yes** |
+| quick | O(n log n) | O(log n) | no |
+
+> **Note:** for sixteen or fewer elements insertion sort is faster, whatever the
+> theory says about it.
+>
+> - measured
+> - not proven
+
+- [x] measured on 12 machines, for $5 to $6 an hour
+- [ ] proven
+
+The total for $k = 2^{16}$ keys is
+
+$$
+T(n) = \\sum_{i=1}^{n} \\frac{c_i}{\\sqrt{n}} + \\int_0^1 f(x)\\,dx + \\begin{pmatrix} a & b \\\\ c & d \\end{pmatrix}
+$$
+
+A remote picture: ![plot of the results](https://example.com/plot.png)
+
+<details open><summary>More</summary>
+
+Hidden *until* asked for. The end of **a list**:
+
+- a loose item
+
+- another
+
+</details>
+
+---
+
+#### Smaller heading
+
+Done. A relative [link](other.md) goes nowhere.
+
+[^1]: It is from 1954; the *first* known program is older.
+`;
+
 /** Texts made to cost much, of about `length` characters. */
 export function hostileTexts(length: number): Record<string, string> {
   const fill = (piece: string): string => piece.repeat(Math.ceil(length / piece.length));
