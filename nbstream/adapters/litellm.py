@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from types import ModuleType
 from typing import Any, ClassVar
 
-from nbstream.errors import AuthenticationError, UsageError
+from nbstream.errors import AuthenticationError, NbstreamError, UsageError
 from nbstream.events import StreamEvent
 
 from .base import ChatModel, ChatRequest, Feature, Timeouts
@@ -135,7 +135,7 @@ def _import() -> ModuleType:
     return litellm
 
 
-def _hinted(error: Exception) -> Exception:
+def _hinted(error: NbstreamError) -> NbstreamError:
     if isinstance(error, AuthenticationError) and not error.hint:
         error.hint = "Set the provider's key, see https://docs.litellm.ai/docs/providers"
     return error

@@ -87,6 +87,7 @@ def _streams(source: Any) -> bool:
 _STREAMING = (
     "stream_events",
     "aiter_bytes",
+    "iter_bytes",
     "__await__",
     "__aenter__",
     "__enter__",
@@ -103,10 +104,10 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
     to_payload: Any = None
     endpoint = Endpoint(provider=_library(source))
     async with contextlib.AsyncExitStack() as stack:
-        held = await _open(source, stack)
-        items = _iterator(held, stack)
+        held: Any = None
         try:
-            async for item in items:
+            held = await _open(source, stack)
+            async for item in _iterator(held, stack):
                 if decoder is None and body is None:
                     if item is None:
                         continue
@@ -133,8 +134,7 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
             reading = body.decoder if body else decoder
             for event in reading.close() if reading else ():
                 yield event
-            ours = sdk_error(error, endpoint, answered=True)
-            raise ours from (error if ours is not error else error.__cause__)
+            raise sdk_error(error, endpoint, answered=reading is not None) from error
         if body is not None:
             for event in body.finish():
                 yield event
@@ -188,8 +188,9 @@ def _streaming_part(held: Any) -> Any:
         return held.stream_events()
     if hasattr(held, "stream_text") and not hasattr(held, "__anext__"):
         return held.stream_text(delta=True)
-    if hasattr(held, "aiter_bytes"):
-        return held.aiter_bytes()
+    for name in ("aiter_bytes", "iter_bytes"):
+        if hasattr(held, name):
+            return getattr(held, name)()
     if hasattr(held, "async_response_gen"):
         generator = held.async_response_gen
         return generator() if callable(generator) else generator

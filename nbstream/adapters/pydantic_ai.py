@@ -29,7 +29,7 @@ class PydanticAIDecoder(PayloadDecoder):
         if kind == "part_delta":
             return self._delta(value.index, value.delta)
         if kind == "part_end":
-            return self._end_part(value.part)
+            return []  # with interleaved calls it comes before the last delta
         if kind in ("function_tool_call", "output_tool_call", "builtin_tool_call"):
             return self._called(value.part)
         if kind in ("function_tool_result", "output_tool_result", "builtin_tool_result"):
@@ -86,11 +86,11 @@ class PydanticAIDecoder(PayloadDecoder):
                 delta.content_delta or "", key=key, signature=delta.signature_delta or ""
             )
         return self.blocks.call(
-            index=key, name=delta.tool_name_delta or "", arguments=delta.args_delta
+            call_id=delta.tool_call_id or "",
+            index=key,
+            name=delta.tool_name_delta or "",
+            arguments=delta.args_delta,
         )
-
-    def _end_part(self, part: Any) -> list[StreamEvent]:
-        return self.blocks.end_call(getattr(part, "tool_call_id", None) or "")
 
     def _called(self, part: Any) -> list[StreamEvent]:
         if self.blocks.seen(part.tool_call_id):

@@ -31,7 +31,9 @@ class ResponsesDecoder(PayloadDecoder):
         super().__init__(endpoint)
         self._said: set[Any] = set()  # parts whose text came in pieces
         self._shells: dict[Any, list[int]] = {}
-        self._response = ""
+        self._response = 0
+        self._response_id = ""
+        self._over = False
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
@@ -235,6 +237,7 @@ class ResponsesDecoder(PayloadDecoder):
         if status == "failed":
             self.fail({"error": response.get("error") or {"message": "the response failed"}})
             return events
+        self._over = True
         details = response.get("incomplete_details") or {}
         self.word = details.get("reason") or status or "completed"
         return events
@@ -256,9 +259,14 @@ class ResponsesDecoder(PayloadDecoder):
         self.word = "completed"
 
     def _created(self, value: dict[str, Any]) -> None:
-        self._response = (value.get("response") or {}).get("id") or self._response
+        # some servers repeat it before every delta; agents send one response after the other
+        ident = (value.get("response") or {}).get("id") or ""
+        if self._over or ident != self._response_id:
+            self._response += 1
+            self._response_id = ident
+            self._over = self.blocks.called = False
 
-    def _place(self, value: dict[str, Any]) -> tuple[str, Any]:
+    def _place(self, value: dict[str, Any]) -> tuple[int, Any]:
         """Which item: the index counts from 0 again in every response, item ids may change on the way."""
         return (self._response, value.get("output_index"))
 

@@ -27,9 +27,12 @@ def plain(value: Any) -> Any:
         return value
     if (dump := getattr(value, "model_dump", None)) is not None:
         try:
-            return dump(exclude_unset=True, warnings=False)
+            values = dump(exclude_unset=True, warnings=False)
         except TypeError:
             return dump()
+        if "type" not in values and (kind := getattr(value, "type", None)) is not None:
+            values["type"] = kind  # a discriminator that nobody set counts as unset
+        return values
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain_deep(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if (to_dict := getattr(value, "to_dict", None)) is not None:
@@ -47,8 +50,8 @@ def plain_deep(value: Any) -> Any:
     return flat if flat is value else plain_deep(flat)
 
 
-def sdk_error(error: Exception, endpoint: Endpoint, *, answered: bool = False) -> Exception:
-    """Our error for an exception that came out of somebody else's stream; itself where it is unknown."""
+def sdk_error(error: Exception, endpoint: Endpoint, *, answered: bool = False) -> NbstreamError:
+    """Our error for an exception that came out of somebody else's stream."""
     if isinstance(error, NbstreamError):
         return error
     name = type(error).__name__
@@ -56,6 +59,12 @@ def sdk_error(error: Exception, endpoint: Endpoint, *, answered: bool = False) -
     message = message.removeprefix(f"litellm.{name}: ")
     if name in ("APITimeoutError", "Timeout", "ReadTimeout", "ConnectTimeout"):
         return StreamTimeoutError(endpoint.mask(message))
+    if answered and (_NO_CONNECTION.search(message) or _is_transport(error)):
+        cause = error.__cause__ or error
+        return StreamInterruptedError(
+            endpoint.mask(f"the connection broke in the middle of the answer ({cause})"),
+            hint="What had arrived is kept. Run it again for the rest.",
+        )
     if _NO_CONNECTION.search(message):
         return ConnectError(
             endpoint.mask(message), hint="Is the server running, and is the URL right?"
@@ -67,12 +76,12 @@ def sdk_error(error: Exception, endpoint: Endpoint, *, answered: bool = False) -
         )
     connection = name in ("APIConnectionError", "ModelAPIError") or not isinstance(status, int)
     if connection:
-        found = translate(error, endpoint, answered=answered and _is_transport(error))
+        found = translate(error, endpoint)
         if isinstance(found, NbstreamError):
             return found
     library = type(error).__module__.partition(".")[0]
     if not isinstance(status, int) and not (library in _LIBRARIES and name.endswith("Error")):
-        return error
+        return NbstreamError(endpoint.mask(f"{name}: {error}"))
     body = getattr(error, "body", None)
     code = describe(body)[1] if body is not None else ""
     response = getattr(error, "response", None)

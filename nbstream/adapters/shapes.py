@@ -42,6 +42,8 @@ def reader_for(item: Any) -> Reader | None:
         return TextDecoder(), codecs.getincrementaldecoder("utf-8")("replace").decode
     if isinstance(item, Event):
         return EventDecoder(), _same
+    if hasattr(item, "delta") and (hasattr(item, "raw") or hasattr(item, "response")):
+        return LlamaDecoder(), _same
     if isinstance(item, tuple) or is_message(item) or is_message(getattr(item, "message", None)):
         return (LangChainDecoder(), _same) if _is_langchain(item) else None
     if hasattr(item, "event_kind"):
@@ -184,8 +186,6 @@ class HelperDecoder(ChatDecoder):
 
 def _object_reader(item: Any) -> Reader | None:
     """For objects of an SDK: their plain form has the shape of the wire."""
-    if hasattr(item, "delta") and (hasattr(item, "raw") or hasattr(item, "response")):
-        return LlamaDecoder(), _same
     value = plain_deep(item)
     if not isinstance(value, dict):
         return None
