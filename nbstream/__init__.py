@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from .history import History as History
     from .response import Response as Response
     from .run import Stream as Stream
+    from .serve import asgi_app as asgi_app
+    from .serve import sse as sse
     from .start import record_to as record_to
     from .start import replay as replay
     from .start import show as show
@@ -89,6 +91,7 @@ _ROOMS = {
     "history": ("History",),
     "response": ("Response",),
     "run": ("Stream",),
+    "serve": ("asgi_app", "sse"),
     "start": ("record_to", "replay", "show", "stream"),
     "tools": ("Tool", "tool"),
     "widget": ("StreamView",),

@@ -36,7 +36,7 @@ FLOORS = [
     {"wire", "nested", "tools", "approval", "turn", "agent", "workflow"},
     {"widget"},
     {"terminal", "cell", "start"},
-    {"attachments", "chats", "flags", "magic", "serve"},
+    {"attachments", "chats", "flags", "magic", "agui", "serve"},
     {"__init__"},
 ]
 
