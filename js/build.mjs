@@ -34,6 +34,7 @@ const shared = {
 
 const builds = [
   { ...shared, entryPoints: ["src/index.ts"], outfile: join(out, "nbstream.js"), format: "esm" },
+  { ...shared, entryPoints: ["src/loader.ts"], outfile: join(out, "loader.js"), format: "esm" },
   { ...shared, entryPoints: ["src/stub.ts"], outfile: join(out, "stub.js"), format: "esm" },
   ...["math", "languages"].map((name) => ({
     ...shared,

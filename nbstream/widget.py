@@ -45,7 +45,7 @@ def _bundled(name: str) -> str:
 
 
 class Runtime(anywidget.AnyWidget):
-    """The front end's code, sent to the page once.
+    """The front end's code, sent to the page once, as a message: what is state would be saved.
 
     `hydrates` becomes true when the page says that it mounts live views into marked html.
     """
@@ -55,18 +55,25 @@ class Runtime(anywidget.AnyWidget):
     _shared: Runtime | None = None
 
     def __init__(self) -> None:
-        self._esm = _bundled("nbstream.js")
-        self._css = _bundled("nbstream.css")
-        bundle = hashlib.sha256((self._esm + self._css).encode()).hexdigest()[:12]
+        self._esm = _bundled("loader.js")
+        self._code, self._css_text = _bundled("nbstream.js"), _bundled("nbstream.css")
+        bundle = hashlib.sha256((self._code + self._css_text).encode()).hexdigest()[:12]
         super().__init__(bundle=bundle)
         self.on_msg(self._heard)
+        self._send_bundle()
+
+    def _send_bundle(self) -> None:
+        self.send({"kind": "bundle", "code": self._code, "css": self._css_text})
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
         if not isinstance(message, dict):
             return
-        if message.get("kind") == "ready":
+        kind, name = message.get("kind"), message.get("name")
+        if kind == "ready":
             self.hydrates = message.get("hydrates") is True
-        elif (name := message.get("name")) in _PARTS:
+        elif kind == "bundle":
+            self._send_bundle()
+        elif kind == "part" and name in _PARTS:
             # What only some answers need (formulas, rarer languages) is sent when one needs it.
             self.send({"kind": "part", "name": name, "code": _bundled(f"part-{name}.js")})
 

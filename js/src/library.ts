@@ -1,17 +1,21 @@
+import { evaluate } from "./evaluate";
 import type { LoadPart, PartName } from "./markdown";
 
 /** The part of the runtime widget's model that is used here. */
 export interface RuntimeModel {
   get(name: "bundle"): string;
-  on(name: "msg:custom", callback: (message: PartMessage) => void): void;
-  send(message: { kind: "part"; name: PartName } | { kind: "ready"; hydrates: boolean }): void;
+  on(name: "msg:custom", callback: (message: RuntimeMessage) => void): void;
+  send(message: RuntimeRequest): void;
 }
 
-interface PartMessage {
-  kind: "part";
-  name: PartName;
-  code: string;
-}
+export type RuntimeRequest =
+  | { kind: "bundle" }
+  | { kind: "ready"; hydrates: boolean }
+  | { kind: "part"; name: PartName };
+
+export type RuntimeMessage =
+  | { kind: "bundle"; code: string; css: string }
+  | { kind: "part"; name: PartName; code: string };
 
 interface Wanted {
   module: Promise<unknown>;
@@ -40,18 +44,10 @@ export class Library {
   join(kernel: RuntimeModel, signal: AbortSignal): void {
     this.#kernels.add(kernel);
     signal.addEventListener("abort", () => this.#kernels.delete(kernel), { once: true });
-    kernel.on("msg:custom", ({ kind, name, code }) => {
-      if (kind === "part") this.#wanted.get(name)?.arrived(evaluated(code));
+    kernel.on("msg:custom", (message) => {
+      if (message.kind !== "part") return;
+      this.#wanted.get(message.name)?.arrived(evaluate(message.code));
     });
     for (const name of this.#wanted.keys()) kernel.send({ kind: "part", name });
-  }
-}
-
-async function evaluated(code: string): Promise<unknown> {
-  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  try {
-    return await import(/* @vite-ignore */ url);
-  } finally {
-    URL.revokeObjectURL(url);
   }
 }
