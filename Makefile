@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; 
 LAB_ARGS ?=
 
 # What JupyterLab needs to be quiet and offline, for the demo as for the tests.
-export JUPYTER_CONFIG_PATH := $(CURDIR)/scripts/lab:$(JUPYTER_CONFIG_PATH)
+export JUPYTER_CONFIG_PATH := $(CURDIR)/scripts/lab$(if $(JUPYTER_CONFIG_PATH),:$(JUPYTER_CONFIG_PATH))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test lint format build bench lock clean
