@@ -28,6 +28,7 @@ lint: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/python js/protocol.py --check
+	$(BIN)/python scripts/readme.py --check
 	cd js && npm run check
 
 format: $(VENV)/.dev $(NODE_MODULES)

@@ -119,18 +119,18 @@ def parse(line: str) -> argparse.Namespace:
 
 def help_text() -> str:
     """What `%%stream --help` prints."""
-    rows = [(_signature(flag), flag.help + _choices(flag)) for flag in FLAGS]
+    rows = [(signature(flag), flag.help + choices(flag)) for flag in FLAGS]
     width = max(len(signature) for signature, _ in rows)
     lines = [f"  {signature:<{width}}  {text}" for signature, text in rows]
     return "\n".join([USAGE, "", *lines])
 
 
-def _signature(flag: Flag) -> str:
+def signature(flag: Flag) -> str:
     metavar = flag.metavar if isinstance(flag.metavar, str) else " ".join(flag.metavar)
     return f"{', '.join(flag.names)} {metavar}".rstrip()
 
 
-def _choices(flag: Flag) -> str:
+def choices(flag: Flag) -> str:
     choices = flag.options.get("choices")
     return f": {', '.join(choices)}" if choices else ""
 

@@ -7,7 +7,7 @@ import inspect
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from .response import Response
 from .tables import EventList
 from .transcript import Status, ToolPart, Transcript
 
-Callback = Callable[[StreamEvent], "Awaitable[None] | None"]
+Callback = Callable[[StreamEvent], object]
 
 #: Shows a stream in a notebook cell. The notebook's room, floors above, puts itself here.
 displayer: Callable[[Stream], object] | None = None
