@@ -159,6 +159,47 @@ describe("parts", () => {
     expect(check.dataset.status).toBe("done");
   });
 
+  test("an agent that a tool asks stands in the tool's card", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    const nested = (what: string, time: number) => ({
+      ...text(what),
+      step: "critic",
+      run: "c",
+      time,
+    });
+    await stage.say(
+      START,
+      { type: "tool_call_start", call_id: "c", block: 1, name: "ask_critic", time: 1 },
+      { type: "tool_call_end", call_id: "c", arguments: { text: "x" }, time: 1 },
+      { type: "step_start", name: "critic", agent: "critic", run: "c", time: 1 },
+      nested("Looks", 2),
+    );
+    await stage.say(nested(" fine.", 3), {
+      type: "step_start",
+      name: "critic/judge",
+      step: "critic",
+      run: "c/d",
+      time: 3,
+    });
+    const card = part(root, "tool") as HTMLElement;
+    const step = part(card, "step") as HTMLElement;
+    const answer = part(step, "answer");
+    expect(answer?.innerText).toBe("Looks fine.");
+    expect(part(step, "step")?.innerText).toBe("judge");
+    await stage.say(
+      { type: "step_end", name: "critic/judge", step: "critic", run: "c/d", duration: 1, time: 4 },
+      { type: "step_end", name: "critic", run: "c", duration: 2, time: 4 },
+      { type: "tool_result", call_id: "c", content: "Looks fine.", time: 4 },
+      { ...text("So it is.", 2), time: 5 },
+      end(),
+    );
+    expect(part(part(card, "step") as HTMLElement, "answer")).toBe(answer);
+    expect(card.querySelector("details summary")?.textContent).toContain("Result");
+    const answers = [...root.querySelectorAll(".nbs-body > [data-part=answer]")];
+    expect(answers.map((each) => each.textContent)).toEqual(["So it is."]);
+  });
+
   test("an error card has the hint and folds what the provider said", async () => {
     const stage = new Stage();
     const { root } = stage.show();

@@ -3,23 +3,12 @@ import type { Part, Step } from "../parts";
 import type { Store } from "../store";
 import { AnswerBlock } from "./answer";
 import type { Block, Host } from "./block";
-import { h, placeAfter, setText } from "./dom";
-import { plural, seconds } from "./format";
+import { h, placeAfter } from "./dom";
 import { MediaBlock } from "./media";
 import { RefusalBlock } from "./refusal";
+import { createSection, Section } from "./section";
 import { ThinkingBlock } from "./thinking";
 import { ToolBlock } from "./tool";
-
-/** Where blocks stand: the view itself, or a step of a workflow. */
-class Section {
-  last: Block | null = null;
-  lastNode: Node | null = null;
-  constructor(
-    readonly node: HTMLElement,
-    readonly body: HTMLElement,
-    readonly name = "",
-  ) {}
-}
 
 /** The parts of a run in order: each becomes a block, or grows the block before it. */
 export class Body {
@@ -130,51 +119,51 @@ export class Body {
     this.#sections = new Map();
     this.#of.clear();
     this.#dirty.clear();
-    this.#root.last = this.#root.lastNode = null;
+    this.#root.clear();
     for (const block of blocks.values()) block.rebind();
     const steps = [...this.store.state.steps];
     for (const part of this.store.state.parts) {
-      while (steps[0] && steps[0].time <= part.time) this.#open(steps.shift() as Step, sections);
+      while (steps[0] && steps[0].time <= part.time)
+        this.#open(steps.shift() as Step, sections, blocks);
       this.#grow(part, blocks);
     }
-    for (const step of steps) this.#open(step, sections);
+    for (const step of steps) this.#open(step, sections, blocks);
     const kept = new Set(this.#blocks.values());
     for (const block of blocks.values()) if (!kept.has(block)) block.node.remove();
     for (const [key, section] of sections) if (!this.#sections.has(key)) section.node.remove();
   }
 
-  #open(step: Step, known: Map<string, Section>): void {
+  #open(step: Step, known: Map<string, Section>, blocks: Map<string, Block>): void {
     const key = `${step.index} ${step.time} ${step.name}`;
-    const section = known.get(key) ?? createSection(step);
-    section.last = section.lastNode = null;
+    const around = this.#around(step, blocks);
+    const section = known.get(key) ?? createSection(step, around.name);
+    section.clear();
+    section.update(step);
     this.#sections.set(key, section);
-    section.node.dataset.status = step.duration === null ? "running" : "done";
-    const state = section.node.querySelector(".nbs-step-state");
-    const tokens = step.usage?.output_tokens;
-    const facts = step.duration === null ? [] : [seconds(step.duration)];
-    if (tokens) facts.push(plural(tokens, "token"));
-    if (state) setText(state, facts.join(" · "));
-    this.#root.last = null;
-    placeAfter(this.node, this.#root.lastNode, section.node);
-    this.#root.lastNode = section.node;
+    placeAfter(around.body, around.lastNode, section.node);
+    around.last = null;
+    around.lastNode = section.node;
+  }
+
+  /** Where a step stands: in the card of the tool that asks, in the step around it, or in the view. */
+  #around(step: Step, blocks: Map<string, Block>): Section {
+    if (step.run) {
+      const call = this.store.state.calls.get(step.run);
+      if (call) this.#grow(call, blocks);
+      const card = call && this.#of.get(call);
+      if (card instanceof ToolBlock) return card.nest;
+    }
+    const parent = step.name.slice(0, Math.max(step.name.lastIndexOf("/"), 0));
+    return this.#named(parent) ?? this.#root;
+  }
+
+  #named(name: string): Section | undefined {
+    return [...this.#sections.values()].findLast((each) => each.name === name);
   }
 
   /** The latest section of the part's step that had begun when the part came. */
   #sectionOf(part: Part): Section {
     if (part.step === "") return this.#root;
-    return [...this.#sections.values()].findLast((each) => each.name === part.step) ?? this.#root;
+    return this.#named(part.step) ?? this.#root;
   }
-}
-
-function createSection(step: Step): Section {
-  const body = h("div", { class: "nbs-step-body" });
-  const head = h(
-    "div",
-    { class: "nbs-step-head" },
-    h("span", { class: "nbs-step-name" }, step.name),
-    h("span", { class: "nbs-step-agent" }, step.agent),
-    h("span", { class: "nbs-step-state" }),
-  );
-  const node = h("section", { "data-part": "step", "data-name": step.name }, head, body);
-  return new Section(node, body, step.name);
 }

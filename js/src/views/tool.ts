@@ -2,6 +2,7 @@ import type { Part, ToolPart, ToolStatus } from "../parts";
 import type { Block, Host } from "./block";
 import { button, h, icon, setAttribute, setText, toggle } from "./dom";
 import { count, json, seconds } from "./format";
+import { Section } from "./section";
 
 const LABELS: Record<ToolStatus, string> = {
   streaming: "preparing",
@@ -28,6 +29,9 @@ export class ToolBlock implements Block {
   #offset = 0;
   #parsed = false;
   #progress = h("div", { class: "nbs-tool-progress", hidden: true });
+  #nest = h("div", { class: "nbs-nest" });
+  /** Where the run of an agent that this tool asks stands. */
+  readonly nest = new Section(this.#nest, this.#nest);
   #result = h("pre", { class: "nbs-io", "data-label": "Result", hidden: true });
   #fold: HTMLDetailsElement | null = null;
   #shownResult: unknown;
@@ -53,6 +57,7 @@ export class ToolBlock implements Block {
       this.#argumentsBox,
       this.#progress,
       this.#approval,
+      this.#nest,
       this.#result,
     );
   }
@@ -69,6 +74,7 @@ export class ToolBlock implements Block {
     this.#offset = 0;
     this.#parsed = false;
     this.#arguments.data = "";
+    this.nest.clear();
   }
 
   write(): void {
@@ -118,7 +124,9 @@ export class ToolBlock implements Block {
     setText(this.#result, text);
     toggle(this.#result, text !== "");
     this.#result.classList.toggle("nbs-line", !text.includes("\n") && text.length <= 72);
-    const long = text.length > SHORT || text.split("\n", SHORT_LINES + 1).length > SHORT_LINES;
+    const told = this.#nest.hasChildNodes();
+    const long =
+      told || text.length > SHORT || text.split("\n", SHORT_LINES + 1).length > SHORT_LINES;
     if (long && this.#fold === null) {
       this.#fold = h("details", { class: "nbs-fold" }, h("summary", {}));
       this.#result.replaceWith(this.#fold);

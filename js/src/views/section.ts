@@ -1,0 +1,46 @@
+import type { Step } from "../parts";
+import type { Block } from "./block";
+import { h, setText } from "./dom";
+import { plural, seconds } from "./format";
+
+/** Where blocks stand: the view itself, a step, or the card of a tool that asks an agent. */
+export class Section {
+  last: Block | null = null;
+  lastNode: Node | null = null;
+
+  constructor(
+    readonly node: HTMLElement,
+    readonly body: HTMLElement,
+    readonly name = "",
+  ) {}
+
+  /** The next block comes first; what is here already stays until it is placed or removed. */
+  clear(): void {
+    this.last = this.lastNode = null;
+  }
+
+  update(step: Step): void {
+    this.node.dataset.status = step.duration === null ? "running" : "done";
+    const facts = step.duration === null ? [] : [seconds(step.duration)];
+    const tokens = step.usage?.output_tokens;
+    if (tokens) facts.push(plural(tokens, "token"));
+    const state = this.node.querySelector(".nbs-step-state");
+    if (state) setText(state, facts.join(" · "));
+  }
+}
+
+/** A step's section; its head leaves out the names of the steps `around` it. */
+export function createSection(step: Step, around: string): Section {
+  const title =
+    around && step.name.startsWith(`${around}/`) ? step.name.slice(around.length + 1) : step.name;
+  const head = h(
+    "div",
+    { class: "nbs-step-head" },
+    h("span", { class: "nbs-step-name" }, title),
+    h("span", { class: "nbs-step-agent" }, step.agent === title ? "" : step.agent),
+    h("span", { class: "nbs-step-state" }),
+  );
+  const body = h("div", { class: "nbs-step-body" });
+  const node = h("section", { "data-part": "step", "data-name": step.name }, head, body);
+  return new Section(node, body, step.name);
+}
