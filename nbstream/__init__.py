@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .errors import ToolError as ToolError
     from .errors import UsageError as UsageError
     from .events import StreamEvent as StreamEvent
+    from .group import StreamGroup as StreamGroup
+    from .group import compare as compare
     from .history import History as History
     from .response import Response as Response
     from .run import Stream as Stream
@@ -88,6 +90,7 @@ _ROOMS = {
     "adapters.registry": ("model", "models", "register_model", "unregister_model"),
     "adapters.scripted": ("Scripted",),
     "config": ("configure",),
+    "group": ("StreamGroup", "compare"),
     "history": ("History",),
     "response": ("Response",),
     "run": ("Stream",),

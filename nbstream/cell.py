@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import response, run
 from .config import setting
+from .errors import NbstreamError
 from .events import TextDelta
 from .frozen import to_html, to_markdown, to_text
 from .response import Response
@@ -19,6 +20,7 @@ from .run import Stream
 from .transcript import Transcript
 
 if TYPE_CHECKING:
+    from .group import StreamGroup
     from .widget import PageWidget, StreamView
 
 
@@ -59,6 +61,28 @@ def show(stream: Stream, **options: Any) -> StreamView:
     view.when_ended(output.freeze)
     stream.start()
     return view
+
+
+def show_group(group: StreamGroup) -> None:
+    """Display streams side by side in this cell and start them, unless this cell shows them already."""
+    if not in_notebook():
+        for name, stream in zip(group.names, group.streams, strict=True):
+            print_live(stream, note=f"── {name}")
+            with suppress(NbstreamError):
+                stream.result()
+        return
+    if _shown.get(group.streams[0].transcript) == _execution_count():
+        return
+    from .group_view import GroupView
+
+    view = GroupView(group)
+    output = Output(view, view.forms)
+    output.show()
+    for stream in group.streams:
+        _shown[stream.transcript] = _execution_count()
+    _replace_views(view)
+    view.when_ended(output.freeze)
+    group.start()
 
 
 class Output:
@@ -170,7 +194,7 @@ def show_response(response: Response) -> None:
         print(to_text(response.transcript))
 
 
-def _replace_views(view: StreamView) -> None:
+def _replace_views(view: PageWidget) -> None:
     """A cell that runs again lets go of what it showed before: a stream that still runs is stopped."""
     cell_id, count = _cell_id(), _execution_count()
     if cell_id is None:
@@ -178,8 +202,7 @@ def _replace_views(view: StreamView) -> None:
     ran, views = _views.get(cell_id, (None, []))
     if ran != count:
         for old in views:
-            old.stream.stop()
-            old.close()
+            old.release()
         views = []
     _views[cell_id] = (count, [*views, view])
 
@@ -219,7 +242,7 @@ def _shell() -> Any:
 
 
 #: What each cell (its id in the document) shows, and in which of its runs.
-_views: dict[str, tuple[int | None, list[StreamView]]] = {}
+_views: dict[str, tuple[int | None, list[PageWidget]]] = {}
 
 #: In which cell (its execution count) a transcript was shown last.
 _shown: weakref.WeakKeyDictionary[Transcript, int | None] = weakref.WeakKeyDictionary()

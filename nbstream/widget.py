@@ -107,6 +107,10 @@ class PageWidget(anywidget.AnyWidget):
         if hasattr(self.comm, "_reply_subshell_for"):
             setattr(self.comm, "_reply_subshell_for", None)  # noqa: B010
 
+    def release(self) -> None:
+        """The cell that showed this shows something else now."""
+        self.close()
+
 
 class StreamView(PageWidget):
     """The live view of one stream. Display it; the stream starts if it has not.
@@ -146,6 +150,10 @@ class StreamView(PageWidget):
         if stream.ended:
             self.flush()
             self._finish()
+
+    def release(self) -> None:
+        self.stream.stop()
+        self.close()
 
     def when_ended(self, callback: Callable[[], None]) -> None:
         """Call `callback()` once, when the last frame has been sent."""

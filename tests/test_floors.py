@@ -34,8 +34,9 @@ FLOORS = [
     {"adapters", "attempts", "budget", "config", "pricing"},
     {"portal", "pump", "reader", "run", "tapes"},
     {"wire", "nested", "tools", "approval", "turn", "agent", "workflow"},
-    {"widget"},
+    {"widget", "group_view"},
     {"terminal", "cell", "start"},
+    {"group"},
     {"attachments", "chats", "flags", "magic", "agui", "serve"},
     {"__init__"},
 ]
