@@ -25,6 +25,16 @@ class LangChainDecoder(PayloadDecoder):
         self._finished = False
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
+        fields = getattr(value, "__dict__", None)
+        if fields is not None and fields.get("type") == "AIMessageChunk":
+            content = fields["content"]
+            if type(content) is str and not (
+                any(fields.get(name) for name in _MORE)
+                or not fields["response_metadata"].keys().isdisjoint(_WORDS)
+            ):
+                ident = fields.get("id") or ""
+                self._streamed.add(ident)
+                return self.blocks.text(content, key=(ident, "t")) if content else ()
         if isinstance(value, tuple):
             return self._tuple(value)
         if isinstance(value, dict):
@@ -69,7 +79,7 @@ class LangChainDecoder(PayloadDecoder):
         events += self._calls(message, ident, is_chunk)
         events += self._usage(message, ident)
         metadata = getattr(message, "response_metadata", None) or {}
-        for name in ("finish_reason", "stop_reason", "done_reason", "finishReason"):
+        for name in _WORDS:
             if isinstance(word := metadata.get(name), str) and word:
                 self.word = word
         if getattr(message, "chunk_position", None) == "last" or not is_chunk:
@@ -256,6 +266,8 @@ def _content(message: Any) -> Any:
     return plain_deep(message.content)
 
 
+_WORDS = ("finish_reason", "stop_reason", "done_reason", "finishReason")
+_MORE = ("additional_kwargs", "tool_call_chunks", "tool_calls", "usage_metadata", "chunk_position")
 _MODES = {"values", "updates", "messages", "custom", "debug", "tasks", "checkpoints"}
 _IN_TOOL_CALLS = {
     "tool_use",

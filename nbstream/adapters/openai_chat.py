@@ -18,6 +18,7 @@ from nbstream.events import Citation, ContentPart, StreamEvent, TextDelta, Think
 from .blocks import usage
 from .decoding import PayloadDecoder
 from .failures import Endpoint
+from .sdk import plain, plain_deep
 
 
 class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -88,6 +89,28 @@ class ChatDecoder(PayloadDecoder):
                 ),
             )
         return ()
+
+    def chunk(self, item: Any) -> Iterable[StreamEvent]:
+        """The events of a chunk object of an SDK; the usual ones without taking them apart."""
+        try:
+            fields, extra = item.__dict__, item.__pydantic_extra__
+            (choice,) = fields["choices"]
+            inner = choice.__dict__
+            delta = inner["delta"]
+            said = delta.__dict__
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return self.read(plain_deep(plain(item)))
+        if (
+            fields.get("usage") is not None
+            or inner.get("finish_reason") is not None
+            or inner.get("logprobs") is not None
+            or delta.__pydantic_extra__
+            or (extra and not extra.keys().isdisjoint(_EXTRAS))
+            or any(said.get(name) is not None for name in _MORE)
+        ):
+            return self.read(plain(item))
+        content = said.get("content")
+        return self.blocks.text(content, inner.get("index") or 0) if content else ()
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
@@ -284,6 +307,8 @@ class ChatDecoder(PayloadDecoder):
                 events.append(event)
 
 
+_EXTRAS = {"citations", "search_results", "error", "timings", "x_groq"}
+_MORE = ("tool_calls", "refusal", "function_call")
 _THINKING = ("reasoning_content", "reasoning", "thinking")
 
 

@@ -176,6 +176,13 @@ class RecordedDecoder(EventDecoder):
         return super().payload(decode(msgspec.json.encode(value)))
 
 
+class ChunkObjectDecoder(ChatDecoder):
+    """Chat chunks as objects of an SDK."""
+
+    def read(self, value: Any, whole: bool = False) -> Iterable[StreamEvent]:
+        return super().read(value, whole) if isinstance(value, dict) else self.chunk(value)
+
+
 class HelperDecoder(ChatDecoder):
     """The OpenAI SDK's `chat.completions.stream()`: the chunks among its events."""
 
@@ -192,6 +199,8 @@ def _object_reader(item: Any) -> Reader | None:
     decoder = decoder_for(value)
     if decoder is None:
         return None
+    if isinstance(decoder, ChatDecoder):
+        return ChunkObjectDecoder(), _same
     if isinstance(decoder, (ChunkDecoder, NamedEventDecoder, LangChainDecoder)):
         return decoder, _same
     deep = not hasattr(item, "model_dump")

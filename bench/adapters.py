@@ -1,0 +1,334 @@
+"""What an adapter costs: CPU per chunk, from bytes to folded events, beside a bare loop and the SDKs.
+
+    python -m bench.adapters [--chunks 20000] [--passes 3]
+
+A loopback server in a process of its own sends pre-rendered chunks, one HTTP chunk each, at full speed.
+The bare loop is `httpx` `aiter_bytes`, a split and `orjson.loads`. Figures are CPU microseconds of this
+process per chunk, the median of interleaved passes, and ratios to the bare loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import json
+import multiprocessing
+import socket
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import orjson
+
+from nbstream.adapters.anthropic import Anthropic
+from nbstream.adapters.base import ChatModel, Source
+from nbstream.adapters.objects import adapt
+from nbstream.adapters.ollama import Ollama
+from nbstream.adapters.openai_compatible import OpenAICompatible
+from nbstream.events import RunStart
+from nbstream.metrics import Metrics
+from nbstream.run import Stream
+from nbstream.transcript import Transcript
+
+KEY = "sk-0123456789abcdef"
+ASK: Any = [{"role": "user", "content": "hi"}]
+
+
+def chat_chunk(text: str) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "logprobs": None, "finish_reason": None}
+    chunk = {
+        "id": "chatcmpl-AbCdEfGhIjKlMnOpQrStUvWxYz",
+        "object": "chat.completion.chunk",
+        "created": 1_700_000_000,
+        "model": "gpt-4o-mini-2024-07-18",
+        "service_tier": "default",
+        "system_fingerprint": "fp_0123456789",
+        "choices": [choice],
+        "usage": None,
+    }
+    return b"data: %b\n\n" % orjson.dumps(chunk)
+
+
+def anthropic_chunk(text: str) -> bytes:
+    delta = {"type": "text_delta", "text": text}
+    payload = {"type": "content_block_delta", "index": 0, "delta": delta}
+    return b"event: content_block_delta\ndata: %b\n\n" % orjson.dumps(payload)
+
+
+def ollama_chunk(text: str) -> bytes:
+    message = {"role": "assistant", "content": text}
+    line = {"model": "llama3.2", "created_at": "2026-01-01T00:00:00.000000Z", "message": message}
+    return orjson.dumps({**line, "done": False}) + b"\n"
+
+
+def _anthropic_start() -> bytes:
+    usage = {"input_tokens": 9, "output_tokens": 1}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "c", "content": []}
+    start = {"type": "message_start", "message": {**message, "usage": usage}}
+    block = {
+        "type": "content_block_start",
+        "index": 0,
+        "content_block": {"type": "text", "text": ""},
+    }
+    return b"".join(
+        b"event: %b\ndata: %b\n\n" % (p["type"].encode(), orjson.dumps(p)) for p in (start, block)
+    )
+
+
+def _anthropic_end() -> bytes:
+    delta = {"stop_reason": "end_turn", "stop_sequence": None}
+    events: list[dict[str, Any]] = [
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    ]
+    return b"".join(
+        b"event: %b\ndata: %b\n\n" % (p["type"].encode(), orjson.dumps(p)) for p in events
+    )
+
+
+WIRES: dict[str, tuple[str, Callable[[str], bytes], bytes, bytes]] = {
+    "openai": (
+        "text/event-stream",
+        chat_chunk,
+        b"",
+        chat_chunk("").replace(b'"finish_reason":null', b'"finish_reason":"stop"')
+        + b"data: [DONE]\n\n",
+    ),
+    "anthropic": ("text/event-stream", anthropic_chunk, _anthropic_start(), _anthropic_end()),
+    "ollama": (
+        "application/x-ndjson",
+        ollama_chunk,
+        b"",
+        ollama_chunk("").replace(
+            b'"done":false', b'"done":true,"done_reason":"stop","eval_count":9'
+        ),
+    ),
+}
+
+
+def wire_of(path: str) -> str:
+    return "anthropic" if "messages" in path else "ollama" if "/api/" in path else "openai"
+
+
+def serve(listener: socket.socket, chunks: int) -> None:
+    """The server's process."""
+    words = ["stream ", "of ", "tokens", ", naïve ", "and ", "fast", ". "]
+    pieces: dict[str, list[bytes]] = {}
+    for wire, (kind, make, start, end) in WIRES.items():
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+        bodies = [start, *(make(words[n % len(words)]) for n in range(chunks)), end]
+        framed = [b"%x\r\n%b\r\n" % (len(b), b) for b in bodies if b]
+        pieces[wire] = [head, *framed, b"0\r\n\r\n"]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode().lower().split("\r\n")
+                size = next(
+                    (int(x.split(":")[1]) for x in lines if x.startswith("content-length")), 0
+                )
+                await reader.readexactly(size)
+                for n, piece in enumerate(pieces[wire_of(lines[0])]):
+                    writer.write(piece)
+                    if n % 20 == 0:
+                        await writer.drain()
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(answer, sock=listener)
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+# What is measured ─────────────────────────────────────────────────────────────
+
+
+async def bare(url: str, wire: str) -> int:
+    path = {"openai": "/chat/completions", "anthropic": "/messages", "ollama": "/api/chat"}[wire]
+    count, buffer = 0, b""
+    mark = b"\n" if wire == "ollama" else b"\n\n"
+    async with (
+        httpx.AsyncClient(timeout=None) as client,
+        client.stream("POST", url + path, json={}) as response,
+    ):
+        async for chunk in response.aiter_bytes():
+            buffer += chunk
+            *events, buffer = buffer.split(mark)
+            for event in events:
+                data = event[event.find(b"{") :]
+                if data[:1] == b"{":
+                    orjson.loads(data)
+                    count += 1
+    return count
+
+
+def direct(url: str, wire: str) -> ChatModel:
+    if wire == "openai":
+        return OpenAICompatible(url, "m", KEY)
+    if wire == "anthropic":
+        return Anthropic("m", KEY, base_url=url)
+    return Ollama("m", base_url=url)
+
+
+async def folded(url: str, wire: str) -> int:
+    transcript, metrics = Transcript(), Metrics()
+    transcript.apply(RunStart("bench"))
+    async for event in direct(url, wire).stream("hi"):
+        transcript.apply(event)
+        metrics.apply(event)
+    assert transcript.finish_reason == "stop"
+    return metrics.deltas
+
+
+async def whole_run(url: str, wire: str) -> int:
+    model = direct(url, wire)
+    stream = Stream(Source(events=lambda: model.stream("hi")))
+    await stream
+    return stream.metrics.deltas
+
+
+async def openai_sdk(url: str) -> int:
+    import openai
+
+    client = openai.AsyncOpenAI(base_url=url, api_key=KEY)
+    parts: list[str] = []
+    async for chunk in await client.chat.completions.create(model="m", messages=ASK, stream=True):
+        parts.append(chunk.choices[0].delta.content or "")
+    return len(parts)
+
+
+async def openai_shown(url: str) -> int:
+    import openai
+
+    client = openai.AsyncOpenAI(base_url=url, api_key=KEY)
+    return await _shown(client.chat.completions.create(model="m", messages=ASK, stream=True))
+
+
+async def _shown(held: Any) -> int:
+    transcript, metrics = Transcript(), Metrics()
+    async for event in adapt(held).events():
+        transcript.apply(event)
+        metrics.apply(event)
+    return metrics.deltas
+
+
+async def anthropic_sdk(url: str) -> int:
+    import anthropic  # pyright: ignore[reportMissingImports]
+
+    client = anthropic.AsyncAnthropic(base_url=url, api_key=KEY)
+    count = 0
+    async for _ in await client.messages.create(model="m", max_tokens=9, messages=ASK, stream=True):
+        count += 1
+    return count
+
+
+def _langchain(url: str) -> Any:
+    from langchain_openai import ChatOpenAI  # pyright: ignore[reportMissingImports]
+
+    return ChatOpenAI(model="m", base_url=url, api_key=KEY, stream_usage=False)  # type: ignore[call-arg]
+
+
+async def langchain(url: str) -> int:
+    parts = [chunk.content async for chunk in _langchain(url).astream("hi")]
+    return len(parts)
+
+
+async def langchain_shown(url: str) -> int:
+    return await _shown(_langchain(url).astream("hi"))
+
+
+async def litellm(url: str) -> int:
+    from nbstream.adapters.litellm import load
+
+    library = await load()
+    asking = {"model": "openai/m", "api_base": url, "api_key": KEY, "messages": ASK, "stream": True}
+    return len([chunk async for chunk in await library.acompletion(**asking)])
+
+
+Case = tuple[str, str, Callable[[], Awaitable[int]]]
+
+
+def cases(url: str) -> list[Case]:
+    made: list[Case] = []
+    for wire in WIRES:
+        made.append((wire, "bare httpx + orjson", lambda wire=wire: bare(url, wire)))
+        made.append((wire, "nbstream, bytes to folded events", lambda wire=wire: folded(url, wire)))
+        made.append((wire, "nbstream, a whole run", lambda wire=wire: whole_run(url, wire)))
+
+    def peer(wire: str, name: str, module: str, case: Callable[[str], Awaitable[int]]) -> None:
+        if importlib.util.find_spec(module):
+            made.append((wire, name, lambda: case(url)))
+
+    peer("openai", "openai SDK", "openai", openai_sdk)
+    peer("openai", "openai SDK in nb.show", "openai", openai_shown)
+    peer("openai", "langchain-openai", "langchain_openai", langchain)
+    peer("openai", "langchain-openai in nb.show", "langchain_openai", langchain_shown)
+    peer("openai", "litellm", "litellm", litellm)
+    peer("anthropic", "anthropic SDK", "anthropic", anthropic_sdk)
+    return made
+
+
+def measure(chunks: int, passes: int) -> dict[tuple[str, str], float]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    context = multiprocessing.get_context("fork")
+    server = context.Process(target=serve, args=(listener, chunks), daemon=True)
+    server.start()
+    times: dict[tuple[str, str], list[float]] = {}
+    slow = {"litellm", "langchain-openai", "langchain-openai in nb.show"}
+    loop = asyncio.new_event_loop()  # one for all: some libraries keep their clients
+    try:
+        for n in range(passes + 1):
+            for wire, name, case in cases(url):
+                if n > 2 and name in slow:
+                    continue
+                began = time.process_time()
+                count = loop.run_until_complete(_counted(case))
+                if n:
+                    spent = (time.process_time() - began) / count * 1e6
+                    times.setdefault((wire, name), []).append(spent)
+    finally:
+        server.terminate()
+        loop.close()
+    return {key: statistics.median(values) for key, values in times.items()}
+
+
+async def _counted(case: Callable[[], Awaitable[int]]) -> int:
+    return await case()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--chunks", type=int, default=20_000)
+    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    options = parser.parse_args()
+    figures = measure(options.chunks, options.passes)
+    if options.json:
+        print(
+            json.dumps(
+                {f"{wire}: {name}": value for (wire, name), value in figures.items()}, indent=1
+            )
+        )
+        return
+    for wire in WIRES:
+        base = figures[wire, "bare httpx + orjson"]
+        print(f"\n{wire} wire, CPU per chunk")
+        for (w, name), value in figures.items():
+            if w == wire:
+                print(f"  {name:36} {value:8.1f} µs  {value / base:6.2f} ×")
+    for name in ("openai SDK", "langchain-openai"):
+        if (alone := figures.get(("openai", name))) is not None:
+            inside = figures["openai", f"{name} in nb.show"]
+            print(f"\nnb.show around {name}: {(inside / alone - 1) * 100:+.0f} %")
+
+
+if __name__ == "__main__":
+    main()
