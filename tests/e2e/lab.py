@@ -145,6 +145,10 @@ class Notebook:
             metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
         )
         nbformat.write(document, server.root / name)
+        return await cls.open_file(server, page, name)
+
+    @classmethod
+    async def open_file(cls, server: LabServer, page: Page, name: str) -> Notebook:
         notebook = cls(server, page, name)
         await page.goto(f"{server.url}/lab/tree/{name}?reset")
         await notebook._ready()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import nbformat
 import pytest
 from playwright.async_api import Locator, expect
 
@@ -60,7 +61,7 @@ async def ends(notebook: Notebook, server: Server, clicked_at: float) -> str:
         f"\nfrom click to the closed connection {closed_at - clicked_at:.3f} s, "
         f"to the end of the cell {done_at - clicked_at:.3f} s"
     )
-    assert done_at - clicked_at < 5
+    assert done_at - clicked_at < 20  # left alone it takes a minute
     await expect(root(notebook, 1)).to_have_attribute("data-status", "stopped")
     kept = (await answer(notebook, 1).text_content() or "").strip()
     assert kept
@@ -152,6 +153,13 @@ async def test_what_is_saved_needs_no_kernel_and_a_reload_brings_the_live_view_b
     lab.shut_down_kernels()
     await notebook.page.reload()
     await expect(notebook.output(1)).to_contain_text("A bold answer.")
+
+    # Another machine's notebook is not trusted: JupyterLab sanitises what it shows.
+    saved.cells.append(nbformat.v4.new_code_cell("changed by somebody"))
+    nbformat.write(saved, lab.root / "untrusted.ipynb")
+    theirs = await Notebook.open_file(lab, notebook.page, "untrusted.ipynb")
+    await expect(theirs.output(1).locator("strong")).to_have_text("bold")
+    await expect(theirs.output(1)).not_to_contain_text("Error displaying widget")
 
 
 async def test_the_key_is_nowhere_but_in_the_request(open_notebook, serve, lab):
