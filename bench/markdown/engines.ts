@@ -89,6 +89,7 @@ function rerender(root: HTMLElement, html: (text: string) => string): Engine {
 export const engines: Record<string, (root: HTMLElement, whole: string) => Engine> = {
   floor,
   nbstream: (root) => createMarkdown(root, { loadPart }),
+  "nbstream, formulas as text": (root) => createMarkdown(root),
   "streaming-markdown": (root) => {
     const parser = smd.parser(smd.default_renderer(root));
     return { append: (text) => smd.parser_write(parser, text), end: () => smd.parser_end(parser) };

@@ -21,8 +21,8 @@ export interface LeafContext {
   budget: Budget;
 }
 
-const SLICE = 2_000;
-const TAIL = 400;
+const SLICE = 1_000;
+const TAIL = 200;
 /** A construct longer than this is cut: it could only be hostile. */
 const MAX_SLICE = 20_000;
 /** Text of one leaf beyond this is shown as it is. */

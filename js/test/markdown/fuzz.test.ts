@@ -107,3 +107,70 @@ test("random documents: the same however they are cut, and as the library's", ()
   }
   expect(differing.length / compared, differing.join("\n")).toBeLessThan(TOLERATED);
 });
+
+const PHRASES = [
+  "plain words that go on",
+  "**bold** and",
+  "*open em",
+  "closed* em",
+  "`code`",
+  "a ` stray",
+  "[link](https://e.x/a)",
+  "[half",
+  "](https://e.x/b)",
+  "[ref]",
+  "$x$ for",
+  "$5 and",
+  "<kbd>k</kbd>",
+  "a < b",
+  "https://e.x/q?a=b_c",
+  "~~gone~~",
+  "snake_case_word",
+  "2 * 3 * 4",
+  "\\*escaped\\*",
+  "&amp; &copy;",
+  "![i](https://e.x/i.png)",
+  "two  \nlines",
+  "__strong__",
+  "***both***",
+  "a**b**c",
+];
+
+test("long paragraphs: the same however they are cut, and as the library's", () => {
+  const next = random(7);
+  for (let round = 0; round < 12; round++) {
+    const usual = PHRASES.filter(() => next() < 0.5);
+    let markdown = "";
+    while (markdown.length < 5_000) {
+      markdown += `${usual[Math.floor(next() * usual.length)] ?? "word"} `;
+    }
+    const root = document.createElement("div");
+    renderFull(markdown, root);
+    const full = structure(root);
+    expect(streamed([markdown]), markdown).toBe(full);
+    expect(streamed(randomCuts(markdown, next, 200)), markdown).toBe(full);
+    const late = `${markdown}\n\n[ref]: https://e.x/late\n`;
+    root.replaceChildren();
+    renderFull(late, root);
+    expect(streamed(randomCuts(late, next, 200)), late).toBe(structure(root));
+  }
+});
+
+test("long blocks are grouped and still the library's", () => {
+  const line = (n: number): string => `item **${n}** \`c\``;
+  const many = (make: (n: number) => string): string =>
+    Array.from({ length: 300 }, (_, n) => make(n)).join("\n");
+  const texts = [
+    many((n) => `- ${line(n)}`),
+    many((n) => `${n + 3}. ${line(n)}`),
+    `| a | b |\n|---|--:|\n${many((n) => `| ${line(n)} | ${n} |`)}`,
+    `\`\`\`python\n${many((n) => `x = ${n}`)}\n\`\`\``,
+    many((n) => `${line(n)}\n`),
+    many((n) => `> ${line(n)}\n>`),
+  ];
+  for (const markdown of texts) {
+    const root = document.createElement("div");
+    renderFull(markdown, root);
+    expect(streamed(randomCuts(markdown, random(3), 40))).toBe(structure(root));
+  }
+});
