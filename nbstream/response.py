@@ -8,7 +8,7 @@ from typing import Any
 from .events import FinishReason, StreamEvent, Usage
 from .frozen import to_html, to_markdown, to_text
 from .metrics import Metrics
-from .transcript import Status, ToolPart, Transcript
+from .transcript import Status, Step, ToolPart, Transcript
 
 #: Shows a response in a notebook cell. The notebook's room, floors above, puts itself here.
 displayer: Callable[[Response], object] | None = None
@@ -38,6 +38,11 @@ class Response:
     @property
     def tool_calls(self) -> list[ToolPart]:
         return self.transcript.tool_calls
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps of a workflow, each with its name, agent, duration (seconds) and usage."""
+        return self.transcript.steps
 
     @property
     def usage(self) -> Usage | None:
