@@ -30,12 +30,12 @@ export function listen(root: HTMLElement): void {
     if (!button || !root.contains(button)) return;
     switch (button.dataset.action) {
       case "copy-code": {
-        const code = button.closest(".code-block")?.querySelector("code");
+        const code = button.closest(".md-code-block")?.querySelector("code");
         void copy(button, code?.textContent ?? "");
         break;
       }
       case "copy-table": {
-        const table = button.closest(".table-block")?.querySelector("table");
+        const table = button.closest(".md-table-block")?.querySelector("table");
         if (table) void copy(button, tableText(table));
         break;
       }

@@ -3,7 +3,7 @@
 
 import type { Block } from "./block";
 import { CodeView } from "./code_view";
-import { ItemView, ListView, NoteView, QuoteView } from "./container_views";
+import { ContainerView, ItemView, ListView, NoteView } from "./container_views";
 import { HtmlView } from "./html_view";
 import { HtmlWriter } from "./html_writer";
 import { HeadingView, MathView, ParagraphView, RuleView } from "./leaf_views";
@@ -104,13 +104,15 @@ export class Children {
     const { context } = this;
     switch (block.kind) {
       case "quote":
-        return new QuoteView(context);
+        return new ContainerView(key, ...this.#container("blockquote"));
       case "list":
-        return new ListView(key, block, context);
+        return new ListView(key, ...this.#container(block.ordered ? "ol" : "ul"), block);
       case "item":
-        return new ItemView(context);
-      case "note":
-        return new NoteView(key, block, context);
+        return new ItemView(key, ...this.#container("li"));
+      case "note": {
+        const element = context.notes.add(block.info, block.guessed);
+        return new NoteView(key, element, new Children(context, element), context.notes);
+      }
       case "heading":
         return new HeadingView(key, context);
       case "rule":
@@ -129,6 +131,11 @@ export class Children {
           ? new TableView(context)
           : new ParagraphView(context, this.#isTask());
     }
+  }
+
+  #container(tag: string): [HTMLElement, Children] {
+    const element = document.createElement(tag);
+    return [element, new Children(this.context, element)];
   }
 
   /** Whether the next child is the first of an item. */

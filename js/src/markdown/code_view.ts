@@ -87,7 +87,7 @@ export class CodeView implements View {
     this.#lines++;
     if (this.#lines >= UNGROUPED && (this.#lines - UNGROUPED) % GROUP === 0) {
       this.#group = document.createElement("span");
-      this.#group.className = "group";
+      this.#group.className = "md-group";
       this.#code.append(this.#group);
     }
   }
@@ -116,12 +116,12 @@ export class CodeView implements View {
           fresh.append("\n");
         }
         for (const node of Array.from(into.childNodes)) {
-          if (!(node instanceof Element && node.className === "group")) node.remove();
+          if (!(node instanceof Element && node.className === "md-group")) node.remove();
         }
         into.prepend(fresh);
       };
       fill(this.#code, UNGROUPED);
-      for (const group of this.#code.querySelectorAll(":scope > .group")) fill(group, GROUP);
+      for (const group of this.#code.querySelectorAll(":scope > .md-group")) fill(group, GROUP);
     }
     this.#highlighter = highlighter;
     if (tail) this.#drawTail(tail, highlighter.guess(tail));

@@ -1,19 +1,16 @@
 // Quotes, lists, items and footnotes: an element and the children in it.
 
 import type { Block } from "./block";
-import { Children } from "./children";
-import type { View, ViewContext } from "./view";
+import type { Children } from "./children";
+import type { NoteList } from "./notes";
+import type { View } from "./view";
 
-abstract class ContainerView implements View {
-  abstract readonly key: string;
-  readonly children: Children;
-
+export class ContainerView implements View {
   constructor(
+    readonly key: string,
     readonly node: HTMLElement,
-    context: ViewContext,
-  ) {
-    this.children = new Children(context, node);
-  }
+    readonly children: Children,
+  ) {}
 
   draw(block: Block): void {
     this.children.draw(block);
@@ -28,21 +25,7 @@ abstract class ContainerView implements View {
   }
 }
 
-export class QuoteView extends ContainerView {
-  readonly key = "quote";
-
-  constructor(context: ViewContext) {
-    super(document.createElement("blockquote"), context);
-  }
-}
-
 export class ItemView extends ContainerView {
-  readonly key = "item";
-
-  constructor(context: ViewContext) {
-    super(document.createElement("li"), context);
-  }
-
   /** Sets the item's number: a group that is skipped does not count for the items behind it. */
   number(block: Block, count: number): void {
     const list = block.parent;
@@ -53,14 +36,10 @@ export class ItemView extends ContainerView {
 export class ListView extends ContainerView {
   #tight = true;
 
-  constructor(
-    readonly key: string,
-    block: Block,
-    context: ViewContext,
-  ) {
-    super(document.createElement(block.ordered ? "ol" : "ul"), context);
-    if (block.ordered && block.start !== 1) this.node.setAttribute("start", String(block.start));
-    this.node.dataset.tight = "";
+  constructor(key: string, node: HTMLElement, children: Children, block: Block) {
+    super(key, node, children);
+    if (block.ordered && block.start !== 1) node.setAttribute("start", String(block.start));
+    node.dataset.tight = "";
   }
 
   override draw(block: Block): void {
@@ -83,25 +62,21 @@ export class ListView extends ContainerView {
 /** A footnote, which stands in the list at the end of the document and not where it is written. */
 export class NoteView implements View {
   readonly node = null;
-  readonly #element: HTMLElement;
-  readonly #children: Children;
 
   constructor(
     readonly key: string,
-    block: Block,
-    readonly context: ViewContext,
-  ) {
-    this.#element = context.notes.add(block.info, block.guessed);
-    this.#children = new Children(context, this.#element);
-  }
+    readonly element: HTMLElement,
+    readonly children: Children,
+    readonly notes: NoteList,
+  ) {}
 
   draw(block: Block): void {
-    this.#children.draw(block);
+    this.children.draw(block);
   }
 
   settle(block: Block): void {
-    this.context.notes.keep(block.info, this.#element);
-    this.#children.settle(block);
+    this.notes.keep(block.info, this.element);
+    this.children.settle(block);
   }
 
   finish(block: Block): void {

@@ -20,14 +20,16 @@ export function image(url: string, alt: string, title: string): VElement {
   if (source.kind === "inline") {
     return element("img", title ? { src: source.src, alt, title } : { src: source.src, alt });
   }
-  const label = element("span", { class: "image-alt" }, [text(alt || title || "image")]);
+  const label = element("span", { class: "md-image-alt" }, [text(alt || title || "image")]);
   if (source.kind === "refused") {
-    return element("span", { class: "image", "data-part": "image-refused", title: url }, [label]);
+    return element("span", { class: "md-image", "data-part": "image-refused", title: url }, [
+      label,
+    ]);
   }
   return element(
     "span",
     {
-      class: "image",
+      class: "md-image",
       "data-part": "image-blocked",
       "data-src": source.src,
       "data-alt": alt,

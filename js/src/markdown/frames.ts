@@ -21,10 +21,10 @@ export interface CodeFrame {
 }
 
 export function codeFrame(): CodeFrame {
-  const root = div("code-block");
-  const bar = div("bar");
+  const root = div("md-code-block");
+  const bar = div("md-bar");
   const label = document.createElement("span");
-  label.className = "label";
+  label.className = "md-label";
   bar.append(label, button("copy-code", "Copy"));
   const pre = document.createElement("pre");
   pre.tabIndex = 0;
@@ -40,8 +40,8 @@ export interface TableFrame {
 }
 
 export function tableFrame(): TableFrame {
-  const root = div("table-block");
-  const scroller = div("scroller");
+  const root = div("md-table-block");
+  const scroller = div("md-scroller");
   scroller.tabIndex = 0;
   const table = document.createElement("table");
   scroller.append(table);

@@ -33,7 +33,7 @@ function attributes(style: string): Attributes | null {
   let found = known.get(style);
   if (found === undefined) {
     const name = CLASSES.find(([pattern]) => pattern.test(style))?.[1];
-    found = name ? { class: `token ${name}` } : null;
+    found = name ? { class: `md-token md-${name}` } : null;
     known.set(style, found);
   }
   return found;

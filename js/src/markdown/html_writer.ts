@@ -34,7 +34,7 @@ export class HtmlWriter {
   begin(): HTMLElement | null {
     if (this.inside) return null;
     this.#base = document.createElement("div");
-    this.#base.className = "html";
+    this.#base.className = "md-html";
     return this.#base;
   }
 

@@ -166,8 +166,8 @@ class Renderer implements MarkdownRenderer {
     this.#machine = new BlockMachine((label, reference) =>
       this.#references.define(label, reference),
     );
-    this.#notes = new NoteList(this.#references);
-    this.#root.replaceChildren(this.#notes.section);
+    this.#notes = new NoteList(this.#root, this.#references);
+    this.#root.replaceChildren();
     const { loadPart: load, onCodeBlock } = this.#options;
     const context: ViewContext = {
       references: this.#references,

@@ -40,7 +40,7 @@ function attribute(token: Token, name: string): string {
 function mathNode(token: Token, draw: DrawMath): VElement {
   const display = token.type === "math_display";
   const tex = token.content;
-  const node = element("span", { class: display ? "math math-display" : "math" });
+  const node = element("span", { class: display ? "md-math md-math-display" : "md-math" });
   node.mount = { key: `${display}${tex}`, draw: (into) => draw(tex, display, into) };
   return node;
 }
@@ -129,7 +129,7 @@ export function inlineNodes(tokens: readonly Token[], draw: DrawMath): VNode[] {
         break;
       case "footnote_mark":
         builder.add(
-          element("sup", { class: "footnote-mark" }, [
+          element("sup", { class: "md-footnote-mark" }, [
             element("a", { role: "doc-noteref", tabindex: "0", "data-note": token.content }, [
               text(token.content),
             ]),

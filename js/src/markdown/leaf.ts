@@ -115,7 +115,7 @@ export class Leaf implements Referrer {
       if (this.#settledTo > MAX_LEAF) {
         if (source.length - this.#settledTo < MAX_SLICE + TAIL) break;
         const piece = source.slice(this.#settledTo, this.#settledTo + MAX_SLICE);
-        fresh.push(element("span", { class: "group" }, [text(piece)]));
+        fresh.push(element("span", { class: "md-group" }, [text(piece)]));
         this.#settledTo += MAX_SLICE;
         continue;
       }

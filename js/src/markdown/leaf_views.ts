@@ -85,7 +85,7 @@ export class MathView implements View {
   readonly node = document.createElement("div");
 
   constructor(readonly context: ViewContext) {
-    this.node.className = "math math-display math-open";
+    this.node.className = "md-math md-math-display md-math-open";
   }
 
   draw(block: Block): void {
@@ -93,7 +93,7 @@ export class MathView implements View {
   }
 
   finish(block: Block): void {
-    this.node.className = "math math-display";
+    this.node.className = "md-math md-math-display";
     this.node.replaceChildren();
     this.context.draw(block.text.trim(), true, this.node);
   }

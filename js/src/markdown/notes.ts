@@ -8,21 +8,24 @@ interface Note {
 }
 
 export class NoteList {
+  /** Stands at the end of the document while there is a footnote to show. */
   readonly section = document.createElement("section");
   readonly #list = document.createElement("ol");
   readonly #notes: Note[] = [];
   #numbers = "";
 
-  constructor(readonly references: References) {
-    this.section.className = "notes";
-    this.section.hidden = true;
+  constructor(
+    readonly root: HTMLElement,
+    readonly references: References,
+  ) {
+    this.section.className = "md-notes";
     this.section.append(this.#list);
   }
 
   /** An element for a footnote; it joins the list when it is no longer a guess. */
   add(label: string, guessed: boolean): HTMLElement {
     const element = document.createElement("li");
-    element.className = "note";
+    element.className = "md-note";
     if (!guessed) this.keep(label, element);
     return element;
   }
@@ -41,7 +44,8 @@ export class NoteList {
     const numbers = shown.map(({ label, number }) => `${number} ${label}`).join("\n");
     if (numbers === this.#numbers) return;
     this.#numbers = numbers;
-    this.section.hidden = shown.length === 0;
+    if (shown.length) this.root.append(this.section);
+    else this.section.remove();
     let next = this.#list.firstElementChild;
     for (const { element, number } of shown) {
       (element as HTMLLIElement).value = number;

@@ -8,13 +8,17 @@ export class Placer {
   #count = 0;
   #group: HTMLElement | null = null;
 
-  /** `before` is the node of `parent` that stays behind the children. */
+  /** `before`, while it is in `parent`, stays behind the children. */
   constructor(
     readonly parent: HTMLElement,
     readonly groupTag = "div",
     readonly before: Node | null = null,
     readonly ungrouped = UNGROUPED,
   ) {}
+
+  get #end(): Node | null {
+    return this.before?.parentNode === this.parent ? this.before : null;
+  }
 
   get count(): number {
     return this.#count;
@@ -24,15 +28,15 @@ export class Placer {
   add(node: Node): boolean {
     const place = this.#count++ - this.ungrouped;
     if (place < 0) {
-      this.parent.insertBefore(node, this.before);
+      this.parent.insertBefore(node, this.#end);
       return false;
     }
     const begins = place % GROUP === 0 || !this.#group;
     if (begins) {
       this.#group = document.createElement(this.groupTag);
-      this.#group.className = "group";
+      this.#group.className = "md-group";
       if (this.groupTag === "div") this.#group.role = "presentation";
-      this.parent.insertBefore(this.#group, this.before);
+      this.parent.insertBefore(this.#group, this.#end);
     }
     this.#group?.append(node);
     return begins;
@@ -47,7 +51,7 @@ export class Placer {
       const previous = group.previousElementSibling;
       group.remove();
       this.#group =
-        previous instanceof HTMLElement && previous.className === "group" ? previous : null;
+        previous instanceof HTMLElement && previous.className === "md-group" ? previous : null;
     }
   }
 }

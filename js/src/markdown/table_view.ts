@@ -129,7 +129,7 @@ export class TableView implements View {
       measured ? `${Math.ceil(width)}px` : "minmax(6em, 1fr)",
     );
     this.#table.style.setProperty("--columns", columns.join(" "));
-    this.#table.className = "long";
+    this.#table.className = "md-long";
   }
 
   /** Brings a row to `texts`, at least `columns` wide and, unless 0, no wider. */

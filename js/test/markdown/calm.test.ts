@@ -20,7 +20,8 @@ function settled(): Element[] {
   let at: Element | null = root;
   while (at) {
     const children: Element[] = Array.from(at.children).filter(
-      (child) => !(child instanceof HTMLElement && child.hidden) && !child.matches("button, .bar"),
+      (child) =>
+        !(child instanceof HTMLElement && child.hidden) && !child.matches("button, .md-bar"),
     );
     const last = children.pop();
     for (const child of children) found.push(child, ...child.querySelectorAll("*"));
@@ -101,7 +102,9 @@ test("a language that comes later colours the lines that are there", async () =>
   const renderer = createMarkdown(root, { loadPart });
   const code = `\`\`\`rust\n${'fn main() { let a = "b"; }\n'.repeat(150)}`;
   renderer.append(code);
-  await expect.poll(() => root.querySelectorAll(".token.keyword").length).toBeGreaterThan(100);
+  await expect
+    .poll(() => root.querySelectorAll(".md-token.md-keyword").length)
+    .toBeGreaterThan(100);
   renderer.append('fn last() { let c = "d"; }\n```\n');
   renderer.end();
   expect(root.querySelector("code")?.textContent).toBe(
@@ -124,7 +127,7 @@ test("colours do not depend on how code was cut", () => {
   renderer.set(code);
   renderer.end();
   const whole = root.innerHTML;
-  expect(root.querySelectorAll(".token").length).toBeGreaterThan(5);
+  expect(root.querySelectorAll(".md-token").length).toBeGreaterThan(5);
   renderer.set("");
   for (const character of code) renderer.append(character);
   renderer.end();

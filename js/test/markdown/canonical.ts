@@ -4,7 +4,7 @@
 /** Attributes that only say how long blocks are laid out. */
 function isGrouping(element: Element, name: string): boolean {
   if (element.localName === "table") return name === "class" || name === "style";
-  return element.parentElement?.className === "group" && name === "value";
+  return element.parentElement?.className === "md-group" && name === "value";
 }
 
 /** Every element, attribute and character, but for groups, colours and what they need. */
@@ -14,8 +14,8 @@ export function structure(root: Node): string {
     if (node instanceof Text) {
       out += node.data.replace(/[\\<]/g, "\\$&");
     } else if (node instanceof Element) {
-      if (node.matches("section.notes[hidden]")) return;
-      const transparent = node.matches(".group, .token, tbody");
+      if (node.matches("section.md-notes[hidden]")) return;
+      const transparent = node.matches(".md-group, .md-token, tbody");
       if (!transparent) {
         const attrs = Array.from(node.attributes)
           .filter(({ name }) => !isGrouping(node, name))
@@ -55,11 +55,11 @@ export function meaning(root: Node): string {
     }
     if (!(node instanceof Element)) return "";
     const name = node.tagName;
-    if (node.matches(".bar, button, section.notes[hidden]")) return "";
-    if (node.matches("div, span.group, span.token")) return inside(node);
+    if (node.matches(".md-bar, button, section.md-notes[hidden]")) return "";
+    if (node.matches("div, span.md-group, span.md-token")) return inside(node);
     if (name === "A") return `<a ${linkTarget(node)}>${inside(node)}</a>`;
     if (name === "IMG") return `<img ${node.getAttribute("alt")}>`;
-    if (node.matches("span.image")) {
+    if (node.matches("span.md-image")) {
       const alt = node.getAttribute("data-alt") ?? node.textContent ?? "";
       return `<img ${alt === "image" ? "" : alt}>`;
     }

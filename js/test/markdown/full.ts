@@ -93,7 +93,7 @@ export function renderFull(
       }
       case "footnote_block_open": {
         const section = document.createElement("section");
-        section.className = "notes";
+        section.className = "md-notes";
         const list = document.createElement("ol");
         section.append(list);
         open(section, list);
@@ -101,7 +101,7 @@ export function renderFull(
       }
       case "footnote_open": {
         const note = document.createElement("li");
-        note.className = "note";
+        note.className = "md-note";
         note.value = (token.meta as { id: number }).id + 1;
         note.dataset.noteBody = String(note.value);
         open(note);
@@ -111,7 +111,7 @@ export function renderFull(
         break;
       case "math_block": {
         const made = document.createElement("div");
-        made.className = "math math-display";
+        made.className = "md-math md-math-display";
         draw(token.content, true, made);
         place(made);
         break;
