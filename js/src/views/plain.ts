@@ -1,8 +1,10 @@
 import type { MarkdownRenderer } from "../markdown";
 import { h } from "./dom";
+import { createJson } from "./json";
 
 /** Text as it is, for the formats that are not markdown. */
 export function createPlain(root: HTMLElement, format: "text" | "code" | "json"): MarkdownRenderer {
+  if (format === "json") return createJson(root);
   const content = document.createTextNode("");
   root.append(
     format === "text"
