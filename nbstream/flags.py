@@ -34,6 +34,7 @@ FLAGS = (
     Flag(("--api-base",), "base URL of an OpenAI-compatible server", "URL"),
     Flag(("--api-key-name",), "environment variable that holds the key", "ENV"),
     Flag(("--timeout",), "seconds for the whole run", "SECONDS", {"type": float}),
+    Flag(("--compare",), "ask these models side by side", "M1,M2,…"),
     Flag(("--max-cost",), "stop at this cost, in US dollars", "X", {"type": float}),
     Flag(("--max-seconds",), "stop after this long, keeping the text", "N", {"type": float}),
     Flag(

@@ -16,11 +16,12 @@ from traitlets.config import Configurable
 from . import flags
 from ._version import __version__
 from .attachments import attach, has_images
-from .cell import present
+from .cell import present, show_group
 from .chats import Chats
 from .config import setting
 from .errors import AuthenticationError, NbstreamError, UsageError
 from .fill import fill
+from .group import StreamGroup, compare
 from .history import History
 from .recording import Recorder
 from .response import Response
@@ -63,7 +64,7 @@ class StreamMagics(Configurable):
 
     # ── %%stream ──────────────────────────────────────────────────────────────
 
-    async def run_cell(self, line: str, body: str) -> Response | None:
+    async def run_cell(self, line: str, body: str) -> Response | StreamGroup | None:
         """One `%%stream` cell: busy until the stream ends, without blocking the loop."""
         __tracebackhide__ = True
         started = self._start(line, body)
@@ -73,6 +74,8 @@ class StreamMagics(Configurable):
         if options.bg:
             return None
         try:
+            if isinstance(stream, StreamGroup):
+                await stream
             while not stream.ended:
                 await stream.more(len(stream.events))
         except asyncio.CancelledError:
@@ -80,7 +83,7 @@ class StreamMagics(Configurable):
             raise CellInterrupted("stopped; the text so far is kept") from None
         return self._finish(stream, options)
 
-    def run_cell_now(self, line: str, body: str) -> Response | None:
+    def run_cell_now(self, line: str, body: str) -> Response | StreamGroup | None:
         """The same for code that cannot await, such as `%%time` above it or a plain terminal."""
         started = self._start(line, body)
         if started is None:
@@ -89,6 +92,8 @@ class StreamMagics(Configurable):
         if options.bg:
             return None
         try:
+            if isinstance(stream, StreamGroup):
+                stream.result()
             while not stream.ended:
                 stream.wait_for(len(stream.events))
         except KeyboardInterrupt:
@@ -96,7 +101,9 @@ class StreamMagics(Configurable):
             raise CellInterrupted("stopped; the text so far is kept") from None
         return self._finish(stream, options)
 
-    def _start(self, line: str, body: str) -> tuple[Stream, argparse.Namespace] | None:
+    def _start(
+        self, line: str, body: str
+    ) -> tuple[Stream | StreamGroup, argparse.Namespace] | None:
         try:
             options = flags.parse(line)
             if options.help:
@@ -108,7 +115,7 @@ class StreamMagics(Configurable):
 
     def _open(
         self, options: argparse.Namespace, body: str
-    ) -> tuple[Stream, argparse.Namespace] | None:
+    ) -> tuple[Stream | StreamGroup, argparse.Namespace] | None:
         from .adapters.registry import model as find_model
         from .start import stream
 
@@ -143,6 +150,8 @@ class StreamMagics(Configurable):
         if options.dry_run:
             print(dry_run(arguments, chat.history, content))
             return None
+        if options.compare:
+            return self._compare(options, arguments, prompt), options
         whole = [{"role": "user", "content": content if len(content) > 1 else prompt}]
         run = stream(whole, **arguments, history=None if options.no_history else chat.history)
         if has_images(content) and not find_model(arguments["model"]).supports("vision"):
@@ -164,7 +173,28 @@ class StreamMagics(Configurable):
         run.start()
         return run, options
 
-    def _finish(self, stream: Stream, options: argparse.Namespace) -> Response:
+    def _compare(
+        self, options: argparse.Namespace, arguments: dict[str, Any], prompt: str
+    ) -> StreamGroup:
+        names = [name.strip() for name in options.compare.split(",") if name.strip()]
+        models = [self._model(argparse.Namespace(**{**vars(options), "model": n})) for n in names]
+        del arguments["model"]
+        group = compare(prompt, models, **arguments)
+        if options.bg and options.out:
+            self.shell.user_ns[options.out] = group
+        for stream in group.streams:
+            self.running.add(stream)
+            stream.on(lambda _, ended=stream: self.running.discard(ended), "run_end")
+        show_group(group)
+        return group
+
+    def _finish(
+        self, stream: Stream | StreamGroup, options: argparse.Namespace
+    ) -> Response | StreamGroup:
+        if isinstance(stream, StreamGroup):
+            if options.out:
+                self.shell.user_ns[options.out] = stream
+            return stream
         if stream.error is not None:
             raise quiet(stream.error, shown=True) from None
         response = stream.response

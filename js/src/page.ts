@@ -1,24 +1,39 @@
 import { Connection } from "./connection";
+import { type AnyModel, isKind, KINDS } from "./group/kinds";
 import type { Guest } from "./hub";
 import type { LoadPart } from "./markdown";
 import { painter } from "./painter";
 import { StreamView } from "./views/stream";
 
-interface Stream {
-  connection: Connection;
-  views: Set<StreamView>;
+/** Something that is shown in the page. It can move; what it shows lives elsewhere. */
+export interface View {
+  readonly root: HTMLElement;
+  /** It has been put into the page. */
+  arrive(): void;
+  /** It loses its place; it may get another. */
+  leave(): void;
+  dispose(): void;
+}
+
+/** A widget that was adopted, and where it is shown. */
+interface Exhibit {
+  readonly model: AnyModel;
+  readonly connection: Connection | null;
+  readonly views: Set<View>;
+  create(): View;
 }
 
 const FROZEN = "nbstream-static";
 
 /**
- * All streams of a page and where they are shown.
+ * All widgets of a page and where they are shown.
  *
- * A stream is shown where its widget is rendered, and, once the kernel has replaced the widget by static
- * html, in that html: a view that has lost its place moves there with all its nodes.
+ * A widget is shown where it is rendered, and, once the kernel has replaced it by static html, in that
+ * html: a view that has lost its place moves there with all its nodes.
  */
 export class Page {
-  #streams = new Set<Stream>();
+  #exhibits = new Set<Exhibit>();
+  #expectant = new Set<() => void>();
 
   constructor(
     private readonly document: Document,
@@ -34,48 +49,82 @@ export class Page {
   }
 
   adopt(guest: Guest): void {
-    const connection = new Connection(guest.model, guest.signal);
-    const stream: Stream = { connection, views: new Set() };
-    this.#streams.add(stream);
-    guest.signal.addEventListener("abort", () => this.#drop(stream), { once: true });
-    guest.model.on("change:uid", () => this.#hydrateAll());
-    guest.receive = (message) => connection.receive(message);
-    guest.show = (el, signal) => this.#show(stream, el, signal);
-    for (const message of guest.early.splice(0)) connection.receive(message);
-    for (const [el, signal] of guest.views.splice(0)) this.#show(stream, el, signal);
-    this.#hydrateAll();
+    const model = guest.model as unknown as AnyModel;
+    const kind = model.get("kind");
+    if (isKind(kind)) {
+      const { create, receive } = KINDS[kind](model, this);
+      this.#add(guest, { model, connection: null, views: new Set(), create }, receive);
+    } else {
+      const connection = new Connection(guest.model, guest.signal);
+      const create = () => new StreamView(connection, this.loadPart);
+      const exhibit = { model, connection, views: new Set<View>(), create };
+      this.#add(guest, exhibit, (message) => connection.receive(message));
+    }
   }
 
-  #show(stream: Stream, el: Element, signal: AbortSignal): void {
+  /** The connection of a stream's widget that is in the page. */
+  connection(uid: string): Connection | null {
+    return this.#find(uid)?.connection ?? null;
+  }
+
+  /** Shows a widget within another's view; null where it has not come yet. */
+  mount(uid: string, el: Element): View | null {
+    const exhibit = this.#find(uid);
+    return exhibit ? this.#place(exhibit, el) : null;
+  }
+
+  /** Calls back whenever another widget has come. */
+  expect(callback: () => void, signal: AbortSignal): void {
+    this.#expectant.add(callback);
+    signal.addEventListener("abort", () => this.#expectant.delete(callback), { once: true });
+  }
+
+  #find(uid: string): Exhibit | undefined {
+    for (const exhibit of this.#exhibits) if (exhibit.model.get("uid") === uid) return exhibit;
+    return undefined;
+  }
+
+  #add(guest: Guest, exhibit: Exhibit, receive: Guest["receive"]): void {
+    this.#exhibits.add(exhibit);
+    guest.signal.addEventListener("abort", () => this.#drop(exhibit), { once: true });
+    guest.model.on("change:uid", () => this.#arrived());
+    guest.receive = receive;
+    guest.show = (el, signal) => this.#show(exhibit, el, signal);
+    for (const message of guest.early.splice(0)) receive(message);
+    for (const [el, signal] of guest.views.splice(0)) this.#show(exhibit, el, signal);
+    this.#arrived();
+  }
+
+  #arrived(): void {
+    for (const el of this.document.getElementsByClassName(FROZEN)) this.#hydrate(el);
+    for (const callback of this.#expectant) callback();
+  }
+
+  #show(exhibit: Exhibit, el: Element, signal: AbortSignal): void {
     if (signal.aborted) return;
-    const view = this.#place(stream, el);
+    const view = this.#place(exhibit, el);
     signal.addEventListener("abort", () => view.leave(), { once: true });
   }
 
-  #place(stream: Stream, el: Element): StreamView {
-    let view = [...stream.views].find((each) => !each.root.isConnected);
+  #place(exhibit: Exhibit, el: Element): View {
+    let view = [...exhibit.views].find((each) => !each.root.isConnected);
     if (view === undefined) {
-      view = new StreamView(stream.connection, this.loadPart);
-      stream.views.add(view);
+      view = exhibit.create();
+      exhibit.views.add(view);
     }
     el.replaceChildren(view.root);
     view.arrive();
     return view;
   }
 
-  #hydrateAll(): void {
-    for (const el of this.document.getElementsByClassName(FROZEN)) this.#hydrate(el);
-  }
-
   #hydrate(el: Element): void {
     const uid = el.getAttribute("data-nbstream");
-    if (!uid || el.closest(".nbstream")) return;
-    for (const stream of this.#streams) {
-      if (stream.connection.uid !== uid) continue;
-      if (![...stream.views].some((view) => view.root.parentNode === el)) this.#place(stream, el);
-      // Jupyter's own look for html outputs would change tables, code and quotes of the live view.
-      el.closest(".jp-RenderedHTMLCommon")?.classList.remove("jp-RenderedHTMLCommon");
-    }
+    if (!uid || el.closest(".nbstream, .nbstream-group")) return;
+    const exhibit = this.#find(uid);
+    if (!exhibit) return;
+    if (![...exhibit.views].some((view) => view.root.parentNode === el)) this.#place(exhibit, el);
+    // Jupyter's own look for html outputs would change tables, code and quotes of the live view.
+    el.closest(".jp-RenderedHTMLCommon")?.classList.remove("jp-RenderedHTMLCommon");
   }
 
   /** Runs on every change of the page: costs no more than a look at each new element. */
@@ -93,8 +142,8 @@ export class Page {
   }
 
   /** The kernel's side is gone: views in the page stay as they are. */
-  #drop(stream: Stream): void {
-    this.#streams.delete(stream);
-    for (const view of stream.views) if (!view.root.isConnected) view.dispose();
+  #drop(exhibit: Exhibit): void {
+    this.#exhibits.delete(exhibit);
+    for (const view of exhibit.views) if (!view.root.isConnected) view.dispose();
   }
 }

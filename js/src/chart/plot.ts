@@ -33,6 +33,7 @@ export interface PlotSpec {
 
 export type Values = (number | null)[];
 
+const HEIGHT = 190;
 const FONT = "11px system-ui, sans-serif";
 const BAND_COLOURS: Record<Band["kind"], [string, number]> = {
   wait: ["--nbs-text", 0.05],
@@ -53,6 +54,7 @@ export class Plot {
   #observer: ResizeObserver;
 
   constructor(private readonly spec: PlotSpec) {
+    this.node.style.minHeight = `${spec.height ?? HEIGHT}px`;
     this.#data = [[], ...spec.series.map(() => [])] as unknown as uPlot.AlignedData;
     this.#observer = new ResizeObserver(() => this.#fit());
     this.#observer.observe(this.node);
@@ -88,7 +90,7 @@ export class Plot {
   #fit(): void {
     const width = Math.floor(this.node.clientWidth);
     if (width < 40) return;
-    const height = this.spec.height ?? 190;
+    const height = this.spec.height ?? HEIGHT;
     if (this.#plot === null)
       this.#plot = new uPlot(this.#options(width, height), this.#data, this.node);
     else if (this.#plot.width !== width) this.#plot.setSize({ width, height });

@@ -166,7 +166,7 @@ test("the timeline lists requests and tools", async () => {
   ];
   await open(run(events, { iteration_spans: spans }));
   tab("timeline")?.click();
-  const rows = [...root.querySelectorAll("[role=listitem]")].map((row) =>
+  const rows = [...root.querySelectorAll(".nbs-timeline [role=listitem]")].map((row) =>
     row.getAttribute("aria-label"),
   );
   expect(rows).toEqual([

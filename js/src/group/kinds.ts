@@ -1,0 +1,28 @@
+import type { FromKernel } from "../model";
+import type { Page, View } from "../page";
+import { GroupView } from "./view";
+
+/** A widget's model, whatever its traits. */
+export interface AnyModel {
+  get(name: string): unknown;
+  on(name: string, callback: (message: unknown) => void): void;
+  send(message: unknown): void;
+}
+
+/** What a kind of widget does with its model: make views, take messages. */
+export interface Kind {
+  create(): View;
+  receive(message: FromKernel): void;
+}
+
+const group = (model: AnyModel, page: Page): Kind => ({
+  create: () => new GroupView(model, page),
+  receive: () => {},
+});
+
+/** The widgets that are not a stream's, by their trait `kind`. */
+export const KINDS = { group };
+
+export function isKind(kind: unknown): kind is keyof typeof KINDS {
+  return typeof kind === "string" && Object.hasOwn(KINDS, kind);
+}
