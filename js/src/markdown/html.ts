@@ -31,6 +31,12 @@ const ATTRIBUTES: Readonly<Record<string, RegExp>> = {
   value: /^-?\d{1,9}$/,
   width: /^\d{1,4}%?$/,
 };
+/** Attributes that are written without a value. */
+const BARE = new Set(
+  "autoplay checked compact controls disabled download hidden loop muted noshade nowrap open reversed".split(
+    " ",
+  ),
+);
 const MAX_TAG = 4_000;
 
 export type Tag =
@@ -47,10 +53,12 @@ export function decodeEntities(value: string): string {
   return value.includes("&") ? grammar.utils.unescapeAll(value.replace(/\\/g, "\\\\")) : value;
 }
 
-function attributes(source: string): Map<string, string> {
+/** The attributes of a tag; null where words stand in it that are none, as in `a <b and c> d`. */
+function attributes(source: string): Map<string, string> | null {
   const found = new Map<string, string>();
   for (const match of source.matchAll(ATTRIBUTE)) {
     const name = (match[1] as string).toLowerCase();
+    if (!match[0].includes("=") && !BARE.has(name)) return null;
     if (!found.has(name)) found.set(name, decodeEntities(match[2] ?? match[3] ?? match[4] ?? ""));
   }
   return found;
@@ -80,6 +88,7 @@ export function readTag(source: string, inline: boolean): Tag | null {
   if (!PHRASING.has(name) && (inline || !FLOW.has(name))) return null;
   if (close) return { kind: "close", name };
   const given = attributes(open?.[2] ?? "");
+  if (!given) return null;
   if (name === "img") {
     const node = image(given.get("src") ?? "", given.get("alt") ?? "", given.get("title") ?? "");
     return { kind: "open", name, node, empty: true };
