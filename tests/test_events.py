@@ -9,7 +9,6 @@ import pytest
 from nbstream import events
 from nbstream.events import EVENT_TYPES, Raw, RunEnd, TextDelta, ToolResult
 
-
 #: The events whose required fields are not simply text and numbers.
 SAMPLES: list[events.StreamEvent] = [
     events.RunEnd("stop"),
