@@ -216,7 +216,7 @@ test("a frame that has no runtime asks the widget manager for it", async () => {
   initialize();
   render();
   model.say(hello);
-  await vi.waitFor(() => expect(el.textContent).toContain("Hello"));
+  await vi.waitFor(() => expect(el.textContent).toContain("Hello"), 5000);
   expect(get_model).toHaveBeenCalledWith("r1");
 });
 
@@ -240,5 +240,5 @@ test("a formula is drawn once a kernel has sent what draws it", async () => {
     "export const drawMath = (tex, display, into) => into.replaceChildren('drawn: ' + tex)";
   second.answer("math", code);
   first.answer("math", code);
-  await vi.waitFor(() => expect(el.textContent).toContain("drawn: x^2"));
+  await vi.waitFor(() => expect(el.textContent).toContain("drawn: x^2"), 5000);
 });

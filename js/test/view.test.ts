@@ -358,7 +358,7 @@ describe("painting", () => {
     const stage = new Stage();
     const { root } = stage.show();
     stage.send([START, text("Hello")]);
-    await vi.waitFor(() => expect(root.textContent).toContain("Hello"));
+    await vi.waitFor(() => expect(root.textContent).toContain("Hello"), 5000);
   });
 
   test("many frames between two paints cost one paint", async () => {
@@ -513,7 +513,7 @@ describe("stop", () => {
     expect(stage.model.sent).toEqual([{ kind: "stop" }]);
     expect(action(root, "stop")?.innerText).toBe("Stopping…");
     expect(action(root, "stop")?.getAttribute("aria-disabled")).toBe("true");
-    await vi.waitFor(() => expect(interrupt).toHaveBeenCalledOnce(), 3000);
+    await vi.waitFor(() => expect(interrupt).toHaveBeenCalledOnce(), 8000);
     await stage.say(end("stopped"));
     expect(root.dataset.status).toBe("stopped");
     expect(shown(action(root, "stop"))).toBe(false);
