@@ -54,8 +54,7 @@ class Order:
         for call_id, fragments in self._open_calls.items():
             events.append(end_tool_call(call_id, "".join(fragments)))
         for open_one in self._iterations.values():
-            at = {"run": open_one.run, "step": open_one.step}
-            events.append(IterationEnd(open_one.iteration, **at))
+            events.append(IterationEnd(open_one.iteration, run=open_one.run, step=open_one.step))
         for step in reversed(self._steps):
             events.append(StepEnd(step.name, step.index, run=step.run, step=step.step))
         return events
