@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .adapters.registry import unregister_model as unregister_model
     from .adapters.scripted import Scripted as Scripted
     from .agent import Agent as Agent
+    from .batch import StreamBatch as StreamBatch
+    from .batch import gather as gather
     from .config import configure as configure
     from .errors import AuthenticationError as AuthenticationError
     from .errors import ConnectError as ConnectError
@@ -89,6 +91,7 @@ _ROOMS = {
     "adapters.openai_responses": ("OpenAIResponses",),
     "adapters.registry": ("model", "models", "register_model", "unregister_model"),
     "adapters.scripted": ("Scripted",),
+    "batch": ("StreamBatch", "gather"),
     "config": ("configure",),
     "group": ("StreamGroup", "compare"),
     "history": ("History",),

@@ -20,6 +20,7 @@ from .run import Stream
 from .transcript import Transcript
 
 if TYPE_CHECKING:
+    from .batch import StreamBatch
     from .group import StreamGroup
     from .widget import PageWidget, StreamView
 
@@ -83,6 +84,25 @@ def show_group(group: StreamGroup) -> None:
     _replace_views(view)
     view.when_ended(output.freeze)
     group.start()
+
+
+def show_batch(batch: StreamBatch) -> None:
+    """Display the progress of many streams in this cell and start them."""
+    if not in_notebook():
+        batch.result()
+        print(batch)
+        return
+    if batch.shown_in == _execution_count():
+        return
+    batch.shown_in = _execution_count()
+    from .batch_view import BatchView
+
+    view = BatchView(batch)
+    output = Output(view, view.forms)
+    output.show()
+    _replace_views(view)
+    view.when_ended(output.freeze)
+    batch.start()
 
 
 class Output:

@@ -76,8 +76,9 @@ class StreamMagics(Configurable):
         try:
             if isinstance(stream, StreamGroup):
                 await stream
-            while not stream.ended:
-                await stream.more(len(stream.events))
+            else:
+                while not stream.ended:
+                    await stream.more(len(stream.events))
         except asyncio.CancelledError:
             stream.stop()
             raise CellInterrupted("stopped; the text so far is kept") from None
@@ -94,8 +95,9 @@ class StreamMagics(Configurable):
         try:
             if isinstance(stream, StreamGroup):
                 stream.result()
-            while not stream.ended:
-                stream.wait_for(len(stream.events))
+            else:
+                while not stream.ended:
+                    stream.wait_for(len(stream.events))
         except KeyboardInterrupt:
             stream.stop()
             raise CellInterrupted("stopped; the text so far is kept") from None

@@ -34,9 +34,9 @@ FLOORS = [
     {"adapters", "attempts", "budget", "config", "pricing"},
     {"portal", "pump", "reader", "run", "tapes"},
     {"wire", "nested", "tools", "approval", "turn", "agent", "workflow"},
-    {"widget", "group_view"},
+    {"widget", "group_view", "batch_view"},
     {"terminal", "cell", "start"},
-    {"group"},
+    {"group", "batch"},
     {"attachments", "chats", "flags", "magic", "agui", "serve"},
     {"__init__"},
 ]

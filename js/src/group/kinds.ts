@@ -1,5 +1,6 @@
 import type { FromKernel } from "../model";
 import type { Page, View } from "../page";
+import { BatchView } from "./batch";
 import { GroupView } from "./view";
 
 /** A widget's model, whatever its traits. */
@@ -20,8 +21,13 @@ const group = (model: AnyModel, page: Page): Kind => ({
   receive: () => {},
 });
 
+const batch = (model: AnyModel, page: Page): Kind => ({
+  create: () => new BatchView(model, page),
+  receive: () => {},
+});
+
 /** The widgets that are not a stream's, by their trait `kind`. */
-export const KINDS = { group };
+export const KINDS = { group, batch };
 
 export function isKind(kind: unknown): kind is keyof typeof KINDS {
   return typeof kind === "string" && Object.hasOwn(KINDS, kind);

@@ -5,6 +5,7 @@ import { Page } from "../../src/page";
 import type { WireEvent } from "../../src/protocol.gen";
 import { pixels, settled } from "../chart/canvas";
 import { FakeModel } from "../fake_model";
+import { Traits } from "./traits";
 import "../stage";
 import "../../src/chart/chart.css";
 import "../../src/group/group.css";
@@ -14,31 +15,6 @@ const END: WireEvent = { type: "run_end", finish_reason: "stop", time: 2.5 };
 const page = new Page(document, () => Promise.reject(new Error("no kernel to ask")));
 
 let uids = 0;
-
-/** The group's widget: traits that change, messages that are kept. */
-class GroupModel {
-  readonly sent: unknown[] = [];
-  #callbacks = new Map<string, ((value: unknown) => void)[]>();
-
-  constructor(readonly traits: Record<string, unknown>) {}
-
-  get(name: string): unknown {
-    return this.traits[name];
-  }
-
-  on(name: string, callback: (value: unknown) => void): void {
-    this.#callbacks.set(name, [...(this.#callbacks.get(name) ?? []), callback]);
-  }
-
-  send(message: unknown): void {
-    this.sent.push(message);
-  }
-
-  change(name: string, value: unknown): void {
-    this.traits[name] = value;
-    for (const callback of this.#callbacks.get(`change:${name}`) ?? []) callback(value);
-  }
-}
 
 function adopt(model: unknown): Guest {
   const guest: Guest = {
@@ -83,13 +59,13 @@ class Lane {
 }
 
 let lanes: Lane[];
-let model: GroupModel;
+let model: Traits;
 let root: HTMLElement;
 
 beforeEach(async () => {
   document.body.replaceChildren();
   lanes = [new Lane(), new Lane()];
-  model = new GroupModel({
+  model = new Traits({
     kind: "group",
     uid: `group-${++uids}`,
     names: ["alpha", "beta"],
