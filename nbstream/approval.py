@@ -18,7 +18,7 @@ Choice = bool | Collection[str] | Callable[[str, Any], Any]
 TIMEOUT = 300.0
 
 #: Seconds in which a front end, or a callback, can show that somebody is there.
-GRACE = 2.0
+GRACE = 5.0
 
 
 class Approval:

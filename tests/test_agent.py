@@ -35,6 +35,7 @@ from nbstream.events import (
     Warning,
 )
 from nbstream.order import Order
+from nbstream.wire import FrameLog
 
 
 def call(name: str, arguments: Any = None, call_id: str = "c1", block: int = 1) -> list[Any]:
@@ -252,6 +253,14 @@ async def test_arguments_of_20_kb_appear_while_they_stream():
     assert sum(lengths) == len(code)  # nothing is sent twice
     assert len(lengths) == len(pieces)
     assert response.tool_calls[0].result == 20_000
+    log = FrameLog()
+    sent = 0
+    for event in stream.events:
+        log.add(event)
+        frame = log.take()  # the worst case: a frame for each event
+        assert frame is not None
+        sent += sum(len(e["arguments"]) for e in frame["events"] if e["type"] == "tool_call_delta")
+    assert sent == len(code)
 
 
 # ── stop ──────────────────────────────────────────────────────────────────────

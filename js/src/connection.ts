@@ -1,4 +1,5 @@
 import type { FromKernel, Model, Options, ToKernel } from "./model";
+import type { WireEvent } from "./protocol.gen";
 import { Store } from "./store";
 
 type Frame = Extract<FromKernel, { kind: "frame" }>;
@@ -111,7 +112,7 @@ export class Connection {
       this.#gap();
       return;
     }
-    this.store.apply(frame.events, frame.metrics, frame.samples);
+    this.#apply(frame.events, frame.metrics, frame.samples);
     this.#advance(frame.n);
   }
 
@@ -121,19 +122,33 @@ export class Connection {
       this.#upToDate();
       return;
     }
-    if (after === this.#have) this.store.apply(events, metrics, samples);
-    else if (after === 0) this.store.restart(events, metrics, samples);
-    else {
+    if (after === this.#have) this.#apply(events, metrics, samples);
+    else if (after === 0) {
+      this.store.restart(events, metrics, samples);
+      this.#attend(events);
+    } else {
       this.#gap();
       return;
     }
     this.#advance(n);
   }
 
+  #apply(...[events, ...figures]: Parameters<Store["apply"]>): void {
+    this.store.apply(events, ...figures);
+    this.#attend(events);
+  }
+
+  /** Tells the kernel that a tool which asks for approval is seen here. */
+  #attend(events: WireEvent[]): void {
+    const asks = (event: WireEvent) =>
+      event.type === "tool_approval" && event.decision === "requested";
+    if (!this.store.ended && events.some(asks)) this.#send({ kind: "attend" });
+  }
+
   #advance(n: number): void {
     this.#have = n;
     for (let next = this.#ahead.get(n + 1); next; next = this.#ahead.get(this.#have + 1)) {
-      this.store.apply(next.events, next.metrics, next.samples);
+      this.#apply(next.events, next.metrics, next.samples);
       this.#have = next.n;
     }
     for (const ahead of this.#ahead.keys()) if (ahead <= this.#have) this.#ahead.delete(ahead);

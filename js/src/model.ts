@@ -47,6 +47,7 @@ export type FromKernel =
 export type ToKernel =
   | { kind: "hello"; have: number }
   | { kind: "stop" }
+  | { kind: "attend" }
   | { kind: "approve"; call_id: string; decision: "approved" | "denied" };
 
 interface WidgetManager {

@@ -128,6 +128,7 @@ describe("parts", () => {
     action(a, "approve")?.click();
     action(b, "deny")?.click();
     expect(stage.model.sent).toEqual([
+      { kind: "attend" },
       { kind: "approve", call_id: "a", decision: "approved" },
       { kind: "approve", call_id: "b", decision: "denied" },
     ]);
