@@ -75,10 +75,11 @@ _PARAMETERS = set(ChatRequest.__struct_fields__) - {"messages", "options"}
 class Turn:
     """What a source that runs tools has besides events.
 
-    `output`: the validated answer, None where there is none.
+    `output`: the validated answer, None where there is none. `structured`: the answer is JSON.
     """
 
     output: Any = None
+    structured: bool = False
 
     @property
     def busy(self) -> bool:

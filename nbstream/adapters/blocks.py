@@ -198,6 +198,10 @@ class Blocks:
         """Whether a call has been started, open or not."""
         return call_id in self._seen
 
+    def answered(self, call_id: str) -> bool:
+        """Whether a call has its result."""
+        return call_id in self._answered
+
     def awaiting(self) -> bool:
         """Whether a call has been made that has no result yet."""
         return bool(self._calls) or bool(self._seen - self._answered)

@@ -31,13 +31,25 @@ class LiteLLM(ChatModel):
     )
 
     def __init__(
-        self, model: str, *, timeout: Timeouts | float | None = None, **options: Any
+        self,
+        model: str,
+        *,
+        timeout: Timeouts | float | None = None,
+        api_key_name: str = "",
+        headers: dict[str, str] | None = None,
+        verify: bool | str = True,
+        **options: Any,
     ) -> None:
         provider, slash, name = model.partition("/")
         self.provider, self.name = (provider, name) if slash else ("litellm", model)
         self._model = model
         self.timeouts = Timeouts(total=timeout) if isinstance(timeout, (int, float)) else timeout
+        self._key_name = api_key_name
         self.options = options
+        if headers:
+            self.options["extra_headers"] = headers
+        if verify is not True:
+            self.options["ssl_verify"] = verify
 
     def secrets(self) -> tuple[str, ...]:
         given = (self.options.get(name) for name in ("api_key", "aws_secret_access_key", "token"))
@@ -47,7 +59,10 @@ class LiteLLM(ChatModel):
             if name.startswith(_variable_stem(self.provider))
             and name.endswith(("_KEY", "_TOKEN", "_SECRET"))
         )
-        return tuple(value for value in (*given, *variables) if isinstance(value, str) and value)
+        named = os.environ.get(self._key_name, "") if self._key_name else ""
+        hidden = (self.options.get("extra_headers") or {}).values()
+        values = (*given, *variables, named, *hidden)
+        return tuple(value for value in values if isinstance(value, str) and value)
 
     async def events(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
         litellm = await load()
@@ -55,7 +70,7 @@ class LiteLLM(ChatModel):
             provider=self.provider,
             url=self._model,
             model=self.name,
-            key_name=f"{_variable_stem(self.provider)}_API_KEY",
+            key_name=self._key_name or f"{_variable_stem(self.provider)}_API_KEY",
             secrets=self.secrets(),
         )
         decoder = ChatDecoder(endpoint)
@@ -100,6 +115,8 @@ class LiteLLM(ChatModel):
                 "type": "json_schema",
                 "json_schema": {"name": "output", "schema": request.output_schema},
             }
+        if self._key_name:
+            arguments["api_key"] = os.environ.get(self._key_name)
         merged = {**arguments, **self.options, **request.options}
         return {name: value for name, value in merged.items() if value is not None}
 

@@ -32,7 +32,7 @@ nb.show takes an async or sync iterator, a function that returns one, or an awai
   chunks of OpenAI (chat and Responses), Anthropic, Gemini, Ollama, Bedrock, Cohere, Mistral or litellm;
   messages or events of LangChain, LangGraph, pydantic-ai, OpenAI Agents, LlamaIndex, AG-UI, Vercel AI;
   chunks with `content` and `is_final`, or events with `type` and `content`;
-and the URL of an AG-UI or other event stream, or the path of a recording."""
+and the URL of an AG-UI or other event stream, or the Path of a recording or of a saved event stream."""
 
 THREE_LINES = """\
 Anything else takes three lines:
@@ -48,7 +48,10 @@ def adapt(source: Any, title: str | None = None, **request: Any) -> Source:
     ends or stops, it is closed. For a URL, `request` may hold `prompt`, `json`, `headers` and `verify`.
     """
     if isinstance(source, os.PathLike):
-        return recorded(Path(source), request.get("speed"))
+        path = Path(source)
+        if ".jsonl" in path.suffixes:
+            return recorded(path, request.get("speed"))
+        source = lambda: _file(path)  # noqa: E731
     if isinstance(source, str):
         if re.match(r"https?://\S+$", source):
             return url_source(source, **request)
@@ -65,6 +68,13 @@ def adapt(source: Any, title: str | None = None, **request: Any) -> Source:
         portable=not _is_async(source),
         restartable=_is_function(source),
     )
+
+
+def _file(path: Path) -> Iterator[bytes]:
+    """A saved event stream, or JSON values line by line."""
+    with path.open("rb") as file:
+        while chunk := file.read(64 * 1024):
+            yield chunk
 
 
 def _is_async(source: Any) -> bool:

@@ -63,6 +63,7 @@ class ChatDecoder(PayloadDecoder):
         self._usage: Usage | None = None
         self._cited: set[str] = set()
         self._audio: bytearray | None = None
+        self._ran: dict[Any, str] = {}
 
     def decode(self, message: Any) -> Iterable[StreamEvent]:
         data: bytes = message if isinstance(message, bytes) else message.data
@@ -258,20 +259,22 @@ class ChatDecoder(PayloadDecoder):
             events.append(self.raw(annotation))
 
     def _executed(self, tool: Any) -> list[StreamEvent]:
-        """A tool that Groq ran itself."""
+        """A tool that Groq ran itself: its arguments first, its output later."""
         if not isinstance(tool, dict):
             return [self.raw(tool)]
-        index = ("executed", tool.get("index", 0))
         events: list[StreamEvent] = []
-        if not self.blocks.call_id(index):
+        index = tool.get("index", 0)
+        if index not in self._ran:
             events += self.blocks.call(
-                index=index,
+                index=("executed", index),
                 name=tool.get("name") or tool.get("type") or "tool",
                 arguments=tool.get("arguments"),
                 server_side=True,
             )
-        if tool.get("output") is not None:
-            events += self.blocks.result(self.blocks.call_id(index), tool["output"])
+            self._ran[index] = self.blocks.call_id(("executed", index))
+        call_id = self._ran[index]
+        if tool.get("output") and not self.blocks.answered(call_id):
+            events += self.blocks.result(call_id, tool["output"])
         return events
 
     # ── the rest of a chunk ───────────────────────────────────────────────────

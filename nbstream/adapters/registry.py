@@ -38,6 +38,7 @@ def model(name: str | ChatModel, *, base_url: str | None = None, **settings: Any
     if isinstance(name, ChatModel):
         return name
     name = name.strip()
+    settings = {key: value for key, value in settings.items() if value is not None}
     alias = _aliases.get(name)
     if isinstance(alias, str):
         return model(alias, base_url=base_url, **settings)
@@ -52,7 +53,9 @@ def model(name: str | ChatModel, *, base_url: str | None = None, **settings: Any
         if base_url:
             settings["base_url"] = base_url
         return _class(*_DIRECT[provider])(rest, **settings)
-    if base_url:
+    if provider in _LITELLM and rest and base_url:
+        settings["api_base"] = base_url
+    elif base_url:
         return _class("openai_compatible", "OpenAICompatible")(base_url, name, **settings)
     if provider in _LITELLM and rest:
         return _class("litellm", "LiteLLM")(f"{provider}/{rest}", **settings)

@@ -325,6 +325,21 @@ def test_the_old_function_call() -> None:
     assert calls_of(response) == [("f", {})]
 
 
+def test_a_tool_that_groq_ran() -> None:
+    def executed(**fields: Any) -> dict[str, Any]:
+        return chunk({"executed_tools": [{"index": 0, "type": "search", **fields}]})
+
+    response, _ = answer(
+        executed(arguments='{"query": "tides"}', output=""),
+        executed(arguments='{"query": "tides"}', output="found"),
+        chunk({"content": "Twice a day."}),
+        STOP,
+    )
+    (only,) = response.tool_calls
+    assert (only.name, only.arguments, only.result) == ("search", {"query": "tides"}, "found")
+    assert only.server_side
+
+
 # Damage ───────────────────────────────────────────────────────────────────────
 
 

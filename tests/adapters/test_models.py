@@ -81,6 +81,11 @@ def test_aliases() -> None:
 def test_a_base_url_goes_with_any_name() -> None:
     made: Any = nb.model("qwen", base_url="http://127.0.0.1:1/v1", api_key="k")
     assert (made.name, made.base_url) == ("qwen", "http://127.0.0.1:1/v1")
+    made = nb.model(
+        "azure/gpt-4o", base_url="http://127.0.0.1:1", api_key_name="MY_KEY", headers=None
+    )
+    assert isinstance(made, nb.LiteLLM)
+    assert made.options == {"api_base": "http://127.0.0.1:1"}
     made = nb.model("anthropic/claude", base_url="http://127.0.0.1:1/v1")
     assert isinstance(made, nb.Anthropic)
 

@@ -109,6 +109,11 @@ async def test_a_recording_plays(tmp_path: Path) -> None:
     assert (await show(own)).text == "ab"
 
 
+async def test_a_saved_event_stream_is_read(tmp_path: Path) -> None:
+    assert (await show(TAPES / "anthropic" / "everything.sse")).text.startswith("Let me check")
+    assert (await show(TAPES / "ollama" / "chat.ndjson")).text == "Héllo 👋"
+
+
 async def test_a_sync_source_runs_in_a_thread_with_back_pressure_and_is_closed() -> None:
     made: list[int] = []
     closed = threading.Event()
