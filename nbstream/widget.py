@@ -59,6 +59,7 @@ class Runtime(anywidget.AnyWidget):
         self._code, self._css_text = _bundled("nbstream.js"), _bundled("nbstream.css")
         bundle = hashlib.sha256((self._code + self._css_text).encode()).hexdigest()[:12]
         super().__init__(bundle=bundle)
+        _hear_while_busy(self)
         self.on_msg(self._heard)
         self._send_bundle()
 
@@ -102,10 +103,11 @@ class PageWidget(anywidget.AnyWidget):
             PageWidget._layout = ipywidgets.Layout()
         traits.setdefault("layout", PageWidget._layout)
         super().__init__(bundle=runtime.bundle, runtime=f"IPY_MODEL_{runtime.model_id}", **traits)
-        self.set_trait("uid", uuid.uuid4().hex[:12])
-        # ipykernel 7.4 answers a widget on the thread that last sent to it, which a blocked cell holds.
-        if hasattr(self.comm, "_reply_subshell_for"):
-            setattr(self.comm, "_reply_subshell_for", None)  # noqa: B010
+        _hear_while_busy(self)
+
+    @t.default("uid")
+    def _new_uid(self) -> str:
+        return uuid.uuid4().hex[:12]
 
     def release(self) -> None:
         """The cell that showed this shows something else now."""
@@ -297,6 +299,12 @@ class _FrameClock:
             view.beat()
         self._sent = time.monotonic()
         self._arm(BEAT_INTERVAL)
+
+
+def _hear_while_busy(widget: anywidget.AnyWidget) -> None:
+    """ipykernel 7.4 answers a widget on the thread that last sent to it, which a blocked cell holds."""
+    if hasattr(widget.comm, "_reply_subshell_for"):
+        setattr(widget.comm, "_reply_subshell_for", None)  # noqa: B010
 
 
 def _kernel_is_deaf() -> bool:
