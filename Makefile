@@ -29,11 +29,13 @@ lint: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/pyright
 	$(BIN)/python js/protocol.py --check
 	$(BIN)/python scripts/readme.py --check
+	$(BIN)/python scripts/readme.py --check
 	cd js && npm run check
 
 format: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python scripts/readme.py
 	cd js && npm run format
 
 build: $(BUNDLE)
