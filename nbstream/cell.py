@@ -36,6 +36,8 @@ def show(stream: Stream, **options: Any) -> StreamView:
 
     if (chart := setting("chart", options.get("chart"))) is not None:
         options["chart"] = chart
+    if (turn := stream.source.turn) is not None and turn.structured:
+        options.setdefault("format", "json")
     view = StreamView(stream, **options)
 
     def forms() -> dict[str, Any]:

@@ -73,6 +73,7 @@ class AgentTurn(Turn):
         self._tools = {tool.name: tool for tool in tools}
         self._max_iterations = max_iterations
         self._schema = schema
+        self.structured = schema is not None
         self._repairs = 1 if repair else 0
         self._approval = approval or Approval()
         self._retries = retries

@@ -95,6 +95,9 @@ def test_types_of_the_notebook(shell):
     shell.run("%%stream json --type Pair --out pair\ngo")
     assert shell.run("pair.output").result == "Pair(a=1, b='x')"
     assert "OutputValidationError" in shell.run("%%stream json --type int\ngo").error
+    shell.run('typed = nb.stream("go", model="json", output_type=Pair)')
+    cell = shell.run("display(typed)\npair = await typed")
+    assert "<pre" in cell.outputs[0]["data"]["text/html"]  # JSON, not markdown
 
 
 def test_attachments(shell, server, tmp_path):
