@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .agent import Agent as Agent
     from .batch import StreamBatch as StreamBatch
     from .batch import gather as gather
+    from .charts import MetricsTable as MetricsTable
+    from .charts import RateChart as RateChart
     from .config import configure as configure
     from .errors import AuthenticationError as AuthenticationError
     from .errors import ConnectError as ConnectError
@@ -92,6 +94,7 @@ _ROOMS = {
     "adapters.registry": ("model", "models", "register_model", "unregister_model"),
     "adapters.scripted": ("Scripted",),
     "batch": ("StreamBatch", "gather"),
+    "charts": ("MetricsTable", "RateChart"),
     "config": ("configure",),
     "group": ("StreamGroup", "compare"),
     "history": ("History",),

@@ -12,10 +12,7 @@ from .errors import UsageError
 from .response import Response
 from .run import Stream
 from .start import stream as start_stream
-from .tables import to_pandas
-
-#: What the table says of each stream, in this order.
-COLUMNS = ("ttft", "tokens_per_second", "output_tokens", "cost", "elapsed")
+from .tables import names_of, row_of, to_pandas
 
 
 def compare(
@@ -62,7 +59,7 @@ class StreamGroup:
     ) -> None:
         self._makers = list(makers)
         self.streams = list(streams) if streams is not None else [make() for make in makers]
-        self.names = _names(self.streams)
+        self.names = names_of(self.streams)
         self.winner: Stream | None = None
         self._listeners: list[Callable[[], None]] = []
 
@@ -143,16 +140,7 @@ class StreamGroup:
         Times in seconds, cost in US dollars; None where unknown.
         """
         return [
-            {
-                "name": name,
-                "model": stream.source.model,
-                "status": stream.status,
-                **{column: getattr(stream.metrics, column) for column in COLUMNS},
-                "token_source": stream.metrics.token_source,
-                "finish_reason": stream.finish_reason,
-                "winner": stream is self.winner,
-                "text": stream.text,
-            }
+            {**row_of(name, stream), "winner": stream is self.winner, "text": stream.text}
             for name, stream in zip(self.names, self.streams, strict=True)
         ]
 
@@ -186,12 +174,3 @@ def _again(stream: Stream) -> Callable[[], Stream]:
         return Stream(stream.source, title=stream.title)
 
     return make
-
-
-def _names(streams: Sequence[Stream]) -> list[str]:
-    """Titles or models, numbered where they are the same."""
-    names: list[str] = []
-    for stream in streams:
-        name = stream.title or stream.source.model or "stream"
-        names.append(name if name not in names else f"{name} ({len(names) + 1})")
-    return names

@@ -34,7 +34,7 @@ FLOORS = [
     {"adapters", "attempts", "budget", "config", "pricing"},
     {"portal", "pump", "reader", "run", "tapes"},
     {"wire", "nested", "tools", "approval", "turn", "agent", "workflow"},
-    {"widget", "group_view", "batch_view"},
+    {"widget", "group_view", "batch_view", "charts"},
     {"terminal", "cell", "start"},
     {"group", "batch"},
     {"attachments", "chats", "flags", "magic", "agui", "serve"},

@@ -1,6 +1,8 @@
 import type { FromKernel } from "../model";
 import type { Page, View } from "../page";
 import { BatchView } from "./batch";
+import { chart } from "./feed";
+import { table } from "./rows";
 import { GroupView } from "./view";
 
 /** A widget's model, whatever its traits. */
@@ -27,7 +29,7 @@ const batch = (model: AnyModel, page: Page): Kind => ({
 });
 
 /** The widgets that are not a stream's, by their trait `kind`. */
-export const KINDS = { group, batch };
+export const KINDS = { group, batch, chart, table };
 
 export function isKind(kind: unknown): kind is keyof typeof KINDS {
   return typeof kind === "string" && Object.hasOwn(KINDS, kind);

@@ -1,0 +1,144 @@
+import { Plot, type Values } from "../chart/plot";
+import type { Page, View } from "../page";
+import { type Painted, painter } from "../painter";
+import { h, setText } from "../views/dom";
+import type { AnyModel, Kind } from "./kinds";
+import { colourOf } from "./race";
+
+type Point = [series: number, time: number, value: number];
+type Message = { kind: "points"; points: Point[] } | { kind: "clear" };
+
+/** Points that Python pushed, one list a series. */
+class Feed {
+  times: number[][] = [];
+  values: number[][] = [];
+  version = 0;
+
+  add(points: Point[]): void {
+    for (const [series, time, value] of points) {
+      while (this.times.length <= series) {
+        this.times.push([]);
+        this.values.push([]);
+      }
+      this.times[series]?.push(time);
+      this.values[series]?.push(value);
+    }
+    this.version += 1;
+  }
+
+  clear(): void {
+    this.times = [];
+    this.values = [];
+    this.version += 1;
+  }
+}
+
+/** A chart that is driven from Python. */
+export class FeedView implements View, Painted {
+  readonly root = h("div", { class: "nbstream-group", role: "group" });
+  #title = h("div", { class: "nbs-title" });
+  #box = h("div", { "data-part": "chart" });
+  #plot: Plot | null = null;
+  #drawn = "";
+  #table: [number[], ...Values[]] = [[]];
+
+  constructor(
+    private readonly model: AnyModel,
+    private readonly feed: Feed,
+  ) {
+    this.root.append(this.#title, this.#box);
+    for (const name of ["series", "title", "unit"]) {
+      model.on(`change:${name}`, () => painter.request(this));
+    }
+  }
+
+  arrive(): void {
+    painter.request(this);
+  }
+
+  leave(): void {}
+
+  dispose(): void {
+    this.#plot?.dispose();
+    painter.forget(this);
+  }
+
+  write(): void {
+    const names = this.model.get("series") as string[];
+    const unit = this.model.get("unit") as string;
+    const title = this.model.get("title") as string;
+    setText(this.#title, title);
+    this.#title.hidden = title === "";
+    const drawn = JSON.stringify([names, unit]);
+    if (drawn !== this.#drawn) this.#build(names, unit);
+    this.#drawn = drawn;
+    this.#table = join(this.feed.times, this.feed.values, names.length);
+    this.#plot?.set(this.#table);
+    if (this.#plot) {
+      const last = names.map((name, i) => `${name} ${figure(this.feed.values[i]?.at(-1))}`);
+      this.#plot.label = `${title || "Chart"}: ${last.join(", ")} ${unit}. Left and right arrows read values.`;
+    }
+  }
+
+  measure(): void {}
+
+  #build(names: string[], unit: string): void {
+    this.#plot?.dispose();
+    const series = names.map((label, i) => ({
+      label,
+      colour: colourOf(i),
+      fill: names.length === 1,
+    }));
+    const readout = (i: number) => {
+      const [times, ...rows] = this.#table;
+      const said = rows.map((row, n) => (row[i] == null ? "" : `${names[n]} ${figure(row[i])}`));
+      return [`${(times[i] ?? 0).toFixed(2)} s`, ...said.filter(Boolean)].join(" · ");
+    };
+    this.#plot = new Plot({ series, height: 170, x: (value) => `${value} s`, readout });
+    const keys = names.map((name, i) => {
+      const key = h("span", { class: "nbs-key" }, name);
+      key.style.setProperty("--nbs-key", `var(${colourOf(i)})`);
+      return key;
+    });
+    const legend = h("div", { class: "nbs-keys", "aria-hidden": "true" }, unit, ...keys);
+    this.#box.replaceChildren(
+      this.#plot.node,
+      h("div", { class: "nbs-under" }, this.#plot.readout, legend),
+    );
+  }
+}
+
+/** Series with times of their own as one table with all times. */
+function join(times: number[][], values: number[][], count: number): [number[], ...Values[]] {
+  const all = [...new Set(times.flat())].sort((a, b) => a - b);
+  const rows = Array.from({ length: count }, (_, i): Values => {
+    const known = new Map(times[i]?.map((time, n) => [time, values[i]?.[n] ?? null]));
+    // uPlot joins a line over undefined and breaks it at null.
+    return all.map((time) => known.get(time) as number | null);
+  });
+  return [all, ...rows];
+}
+
+function figure(value: number | null | undefined): string {
+  return value == null ? "–" : String(Math.round(value * 100) / 100);
+}
+
+export function chart(model: AnyModel, _: Page): Kind {
+  const feed = new Feed();
+  const views = new Set<FeedView>();
+  feed.add((model.get("snapshot") as Point[] | undefined) ?? []);
+  model.send({ kind: "hello" });
+  return {
+    create: () => {
+      const view = new FeedView(model, feed);
+      views.add(view);
+      return view;
+    },
+    receive: (message) => {
+      const said = message as unknown as Message;
+      if (said.kind === "clear") feed.clear();
+      else if (said.kind === "points") feed.add(said.points);
+      for (const view of views) painter.request(view);
+    },
+  };
+}
