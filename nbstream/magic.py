@@ -144,7 +144,7 @@ class StreamMagics(Configurable):
             "timeout": _first(options.timeout, self.timeout),
             "max_cost": options.max_cost,
             "max_seconds": options.max_seconds,
-            "tools": [self._named(name, "-T") for name in options.tool] or None,
+            "tools": self._tools(options.tool) or None,
             "output_type": self._named(options.type, "--type") if options.type else None,
             "approve": options.approve,
             **options.options,
@@ -232,6 +232,10 @@ class StreamMagics(Configurable):
                 hint=f"Did you mean {near[0]}?" if near else "Run the cell that defines it first.",
             )
         return value
+
+    def _tools(self, names: list[str]) -> list[Any]:
+        found = [self._named(name, "-T") for name in names]
+        return [tool for each in found for tool in (each if isinstance(each, list) else [each])]
 
     def _extract(self, text: str) -> None:
         block = first_code(text)

@@ -20,7 +20,7 @@ def add(a: int, b: int) -> int:
     "Add."
     return a + b
 calls = [ToolCallStart("c1", 0, "add"), ToolCallEnd("c1", {"a": 1, "b": 2})]
-nb.register_model("caller", nb.Scripted(calls, "It is 3.", delay=0))
+nb.register_model("caller", nb.Scripted(calls, "It is 3.", calls, "It is 3.", delay=0))
 nb.register_model("json", nb.Scripted('{"a": 1, "b": "x"}', delay=0))
 class Blind(nb.Scripted):
     features = frozenset({"streaming"})
@@ -80,6 +80,9 @@ def test_named_chats_go_on_side_by_side(shell, server):
 def test_tools_of_the_notebook(shell):
     cell = shell.run("%%stream caller -T add\ngo")
     assert cell.outputs[0]["data"]["text/plain"] == "It is 3."
+    assert shell.run("_.tool_calls[0].result").result == "3"
+    shell.run("toolbox = [add]")
+    shell.run("%%stream caller -T toolbox\ngo")
     assert shell.run("_.tool_calls[0].result").result == "3"
     assert "Did you mean add?" in shell.run("%%stream caller -T ad\ngo").error
 
