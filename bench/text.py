@@ -7,7 +7,7 @@ import random
 _WORDS = (
     "the model reads a prompt and writes one token at a time each chosen in view of all that came "
     "before so an answer grows from left to right while the reader already follows it line by line"
-).split()  # noqa: SIM905
+).split()
 
 
 def markdown(characters: int, seed: int = 7) -> str:

@@ -1,6 +1,6 @@
 """Writes the table of flags into README.md, from the one table the parser has.
 
-    python scripts/readme.py [--check]
+python scripts/readme.py [--check]
 """
 
 from __future__ import annotations
