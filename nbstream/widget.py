@@ -24,7 +24,7 @@ import traitlets as t
 from .errors import UsageError
 from .events import RunEnd, StreamEvent
 from .run import Stream
-from .wire import DETAILS, Frame, FrameLog, figures, frame_interval
+from .wire import DETAILS, Frame, FrameLog, figures, frame_interval, history
 
 #: Seconds between two updates of the figures in the status line, and between two signs of life.
 METRICS_INTERVAL = 0.25
@@ -252,6 +252,8 @@ class StreamView(PageWidget):
             have = message.get("have")
             answer = self.frames.since(have if isinstance(have, int) else 0)
             self._say({**answer, **self._measured(everything=True)})
+        elif kind == "history":
+            self._say({"kind": "history", "events": history(self.stream.events)})
         elif kind == "stop":
             self.stream.stop()
             self._say({"kind": "ack", "action": "stop"})

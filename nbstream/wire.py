@@ -8,6 +8,7 @@ rate limit, ZMQ over its high-water mark, a reload loses all) says which it has 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -58,6 +59,23 @@ def figures(metrics: Metrics, time: float) -> dict[str, Any]:
 
 #: Figures that only an open chart shows: once a second is enough.
 DETAILS = ("gap_p50", "gap_p95", "gap_p99", "gap_bins", "decode_time", "iteration_spans")
+
+
+def history(events: Sequence[StreamEvent]) -> list[dict[str, Any]]:
+    """A run to be played again: its events, deltas merged within a twentieth of a second or more.
+
+    Never more than about 2000 moments, however long the run.
+    """
+    moment = max(0.05, events[-1].time / 2000) if events else 0.05
+    pieces: list[StreamEvent | _Merge] = []
+    played: list[StreamEvent] = []
+    now = 0
+    for event in events:
+        if (then := int(event.time / moment)) != now:
+            played += _settle(pieces)
+            pieces, now = [], then
+        _merge_into(pieces, event)
+    return _plain(played + _settle(pieces))
 
 
 class FrameLog:

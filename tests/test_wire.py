@@ -18,7 +18,7 @@ from nbstream.events import (
     stamp,
 )
 from nbstream.response import fold
-from nbstream.wire import FrameLog, frame_interval
+from nbstream.wire import FrameLog, frame_interval, history
 
 deltas = st.one_of(
     st.builds(TextDelta, st.integers(0, 2), st.text(), st.integers(0, 1)),
@@ -99,3 +99,14 @@ def test_half_a_surrogate_pair_does_not_cost_the_message():
 def test_many_views_share_the_kernels_budget():
     assert frame_interval(1) == frame_interval(4) == 1 / 30
     assert 16 / frame_interval(16) <= 120.0001
+
+
+def test_history_keeps_the_text_and_the_moments_and_stays_small():
+    events = [stamp(TextDelta(0, f"w{n} "), n, n / 100) for n in range(2000)]
+    played = history(events)
+    assert "".join(event["text"] for event in played) == "".join(e.text for e in events)
+    assert 350 <= len(played) <= 450
+    assert all(event.get("until", 0) - event["time"] <= 0.05 for event in played)
+    long = [stamp(TextDelta(0, "x"), n, n / 100) for n in range(60_000)]
+    assert len(history(long)) <= 2001
+    assert history([]) == []

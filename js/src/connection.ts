@@ -42,6 +42,8 @@ export class Connection {
   #asked = 0;
   #timer: unknown;
   #stopTimer: unknown;
+  #history: Promise<WireEvent[]> | null = null;
+  #tell: ((events: WireEvent[]) => void) | null = null;
 
   constructor(
     private readonly model: Model,
@@ -87,6 +89,9 @@ export class Connection {
         if (message.n > this.#have) this.#gap();
         else this.#upToDate();
         break;
+      case "history":
+        this.#tell?.(message.events);
+        break;
       case "ack":
         this.timers.clear(this.#stopTimer);
     }
@@ -103,6 +108,15 @@ export class Connection {
 
   approve(call_id: string, decision: "approved" | "denied"): void {
     this.#send({ kind: "approve", call_id, decision });
+  }
+
+  /** The whole run in pieces of a moment each; never, where the kernel is gone. */
+  history(): Promise<WireEvent[]> {
+    this.#history ??= new Promise((resolve) => {
+      this.#tell = resolve;
+      this.#send({ kind: "history" });
+    });
+    return this.#history;
   }
 
   #frame(frame: Frame): void {

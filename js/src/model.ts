@@ -41,12 +41,14 @@ export type FromKernel =
       metrics?: Metrics;
       samples?: number[];
     }
+  | { kind: "history"; events: WireEvent[] }
   | { kind: "beat"; n: number }
   | { kind: "ack"; action: "stop" };
 
 export type ToKernel =
   | { kind: "hello"; have: number }
   | { kind: "stop" }
+  | { kind: "history" }
   | { kind: "attend" }
   | { kind: "approve"; call_id: string; decision: "approved" | "denied" };
 

@@ -11,6 +11,7 @@ export class Chart {
   constructor(
     private readonly store: Store,
     private readonly put: (panel: HTMLElement) => void,
+    private readonly onScrub: (seconds: number | null) => void,
     option: Options["chart"],
   ) {
     this.toggle = new ChartToggle(store, (open) => this.#show(open));
@@ -39,7 +40,7 @@ export class Chart {
   #show(open: boolean): void {
     this.dispose();
     if (!open) return;
-    this.#panel = new ChartPanel(this.store);
+    this.#panel = new ChartPanel(this.store, this.onScrub);
     this.put(this.#panel.node);
     this.#panel.write(true);
   }

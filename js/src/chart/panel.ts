@@ -1,6 +1,7 @@
 import type { Metrics, Store } from "../store";
 import { h, setText } from "../views/dom";
 import { count, rate, seconds } from "../views/format";
+import { Scrub } from "./scrub";
 import { bandsOf, SpeedPlot } from "./speed";
 import { Timeline } from "./timeline";
 import { time, WaitsPlot } from "./waits";
@@ -32,8 +33,13 @@ export class ChartPanel {
   #shown: SpeedPlot | WaitsPlot | Timeline | null = null;
   #written = -1;
   #head: unknown = null;
+  #scrub: Scrub | null = null;
 
-  constructor(private readonly store: Store) {
+  /** `onScrub` gets the time that is looked at, null for the end; without it there is no slider. */
+  constructor(
+    private readonly store: Store,
+    private readonly onScrub: ((seconds: number | null) => void) | null = null,
+  ) {
     for (const [view, label] of VIEWS) {
       const tab = h("button", { type: "button", role: "tab", "data-view": view }, label);
       tab.addEventListener("click", () => this.#show(view));
@@ -53,6 +59,15 @@ export class ChartPanel {
     this.#shown?.write();
     this.#keys.replaceChildren(...(this.#view === "speed" ? legend(this.store) : []));
     this.#writeFacts();
+    const end = metrics?.elapsed;
+    if (this.#scrub === null && this.onScrub && this.store.ended && end) {
+      const scrubbed = this.onScrub;
+      this.#scrub = new Scrub(end, (seconds) => {
+        this.point(seconds);
+        scrubbed(seconds);
+      });
+      this.#facts.before(this.#scrub.node);
+    }
   }
 
   /** Moves the cursor to a time of the run. */
@@ -61,6 +76,7 @@ export class ChartPanel {
   }
 
   dispose(): void {
+    this.#scrub?.dispose();
     if (this.#shown && "plot" in this.#shown) this.#shown.plot.dispose();
     this.#shown = null;
     this.node.remove();

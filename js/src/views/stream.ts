@@ -1,9 +1,11 @@
 import { Chart } from "../chart";
+import { Past } from "../chart/past";
 import type { Connection } from "../connection";
 import type { LoadPart } from "../markdown";
 import { type Painted, painter } from "../painter";
 import type { Change } from "../store";
 import { Announcer } from "./announcer";
+import type { Host } from "./block";
 import { Body } from "./body";
 import { Caret } from "./caret";
 import { copyText } from "./clipboard";
@@ -17,6 +19,7 @@ const TICK = 1000;
 /** The live view of one stream. It can move in the page; what it shows lives in the store. */
 export class StreamView implements Painted {
   readonly root: HTMLElement;
+  #host: Host;
   #body: Body;
   #notices: Notices;
   #status: StatusLine;
@@ -28,6 +31,9 @@ export class StreamView implements Painted {
   #jump: HTMLButtonElement;
   #bar: HTMLElement;
   #chart: Chart | null = null;
+  #past: Past | null = null;
+  /** The time of the run that is looked at; null for its present. */
+  #time: number | null = null;
   /** What has the focus, or had it when the view lost its place. */
   #focused: HTMLElement | null = null;
   #head = true;
@@ -39,13 +45,14 @@ export class StreamView implements Painted {
     loadPart: LoadPart,
   ) {
     const { store, options } = connection;
-    this.#body = new Body(store, options, {
+    this.#host = {
       loadPart,
       get over() {
         return connection.over;
       },
       approve: (call_id, decision) => connection.approve(call_id, decision),
-    });
+    };
+    this.#body = new Body(store, options, this.#host);
     this.#notices = new Notices(connection);
     this.#status = new StatusLine(connection);
     this.#announcer = new Announcer(connection);
@@ -55,7 +62,12 @@ export class StreamView implements Painted {
     raw.setAttribute("aria-pressed", "false");
     for (const each of [this.#copy, raw]) each.title = each.textContent ?? "";
     if (options.chart !== false) {
-      this.#chart = new Chart(store, (panel) => this.#bar.after(panel), options.chart);
+      this.#chart = new Chart(
+        store,
+        (panel) => this.#bar.after(panel),
+        (time) => void this.#look(time),
+        options.chart,
+      );
     }
     const chart = this.#chart ? [this.#chart.toggle.node] : [];
     const actions = h("div", { class: "nbs-actions" }, this.#stop, ...chart, this.#copy, raw);
@@ -160,6 +172,20 @@ export class StreamView implements Painted {
 
   get #running(): boolean {
     return !this.connection.over;
+  }
+
+  async #look(time: number | null): Promise<void> {
+    this.#time = time;
+    if (time !== null && this.#past === null) {
+      const events = await this.connection.history();
+      this.#past ??= new Past(events, this.connection.options, this.#host);
+      this.#body.node.after(this.#past.body.node);
+    }
+    const shown = this.#time;
+    this.#body.node.hidden = this.#past !== null && shown !== null;
+    if (this.#past === null) return;
+    this.#past.body.node.hidden = shown === null;
+    if (shown !== null) this.#past.show(shown);
   }
 
   #changed(change: Change): void {
