@@ -27,7 +27,7 @@ from .response import Response
 from .tables import EventList
 from .transcript import Status, ToolPart, Transcript
 
-Callback = Callable[[StreamEvent], object]
+Callback = Callable[[Any], object]
 
 #: Shows a stream in a notebook cell. The notebook's room, floors above, puts itself here.
 displayer: Callable[[Stream], object] | None = None
