@@ -95,7 +95,7 @@ class Agent:
             raise UsageError("The prompt is empty.", hint="Give a text or a list of messages.")
         chat = self.model or find_model(setting("model") or "demo")
         remembers = self.use_history if use_history is None else use_history
-        timeouts = Timeouts.of(setting("timeout", timeout))
+        timeouts = Timeouts.of(setting("timeout", timeout), chat.timeouts)
         names = context or {}
         request = ChatRequest.of(
             self.history.messages if remembers else [],

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from typing import Any
 
 from .adapters.base import Source, Timeouts
+from .adapters.masking import mask
 from .attempts import attempts
 from .errors import NbstreamError, StreamTimeoutError
 from .events import (
@@ -221,7 +222,7 @@ class Pump:
     def _emit(self, event: StreamEvent) -> None:
         if self._ended:
             return
-        if self._source.secrets and isinstance(event, (Error, Warning, Raw)):
+        if isinstance(event, (Error, Warning, Raw)):
             event = decode(self._masked(encode(event).decode()))
         if rule := self._order.violation(event):
             event = Warning(f"out of order: {rule}", encode(event)[:500].decode("utf-8", "ignore"))
@@ -233,6 +234,4 @@ class Pump:
                 self._task.cancel()
 
     def _masked(self, text: str) -> str:
-        for secret in self._source.secrets:
-            text = text.replace(secret, "•••")
-        return text
+        return mask(text, self._source.secrets)

@@ -61,7 +61,7 @@ def stream(
     if not prompt:
         raise UsageError("The prompt is empty.", hint="Give a text or a list of messages.")
     chat = find_model(setting("model", model) or "demo")
-    timeouts = as_timeouts(setting("timeout", timeout))
+    timeouts = Timeouts.of(setting("timeout", timeout), chat.timeouts)
     turn_messages = as_messages(prompt)
     request = ChatRequest.of(
         [*(history or ()), *turn_messages],
@@ -140,7 +140,7 @@ def show(source: Any, title: str = "", **options: Any) -> Stream:
     """
     from .adapters.objects import adapt
 
-    timeouts = as_timeouts(options.pop("timeout", None) or Timeouts(first=None, between=None))
+    timeouts = Timeouts.of(options.pop("timeout", None), Timeouts(first=None, between=None))
     stream = Stream(adapt(source, **options), title=title, timeouts=timeouts, retries=0)
     cell.present(stream)
     return stream
@@ -155,10 +155,3 @@ def replay(path: str | Path, speed: float | None = 1.0) -> Stream:
 def record_to(folder: str | Path | None) -> None:
     """Record every run of this session into `folder`, numbered in order; None ends it."""
     configure(record_to=folder)
-
-
-def as_timeouts(timeout: float | Timeouts | None) -> Timeouts:
-    """Seconds for the whole run, or all four limits."""
-    if isinstance(timeout, Timeouts):
-        return timeout
-    return Timeouts(total=timeout) if timeout is not None else Timeouts()

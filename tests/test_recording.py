@@ -148,12 +148,13 @@ def test_only_recordings_may_answer(tmp_path, settings, monkeypatch):
 
 def test_half_an_answer_is_no_tape(tmp_path, settings):
     settings(replay=tmp_path)
-    model = Counted("one two three four", delay=0.01)
+    model = Counted("one two three four", delay=1.0)
     for _ in nb.stream("hello", model=model).text_deltas():
         break
     deadline = time.monotonic() + 5
     while list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.01)
+    model.delay = 0
     assert nb.stream("hello", model=model).result().text.strip() == "one two three four"
     assert model.calls == 2
 

@@ -31,11 +31,11 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     total: float | None = None
 
     @classmethod
-    def of(cls, timeout: float | Timeouts | None) -> Timeouts:
-        """Seconds for the whole run, or all four limits."""
-        if isinstance(timeout, Timeouts):
-            return timeout
-        return cls(total=timeout)
+    def of(cls, timeout: float | Timeouts | None, otherwise: Timeouts | None = None) -> Timeouts:
+        """Seconds for the whole run, or all four limits; `otherwise` where nothing is said."""
+        if timeout is None:
+            return otherwise or cls()
+        return timeout if isinstance(timeout, Timeouts) else cls(total=timeout)
 
 
 class ChatRequest(msgspec.Struct, kw_only=True):
