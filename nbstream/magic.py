@@ -14,10 +14,10 @@ import traitlets as t
 from traitlets.config import Configurable
 
 from . import flags
-from ._version import __version__
 from .attachments import attach, has_images
 from .cell import present, show_group
 from .chats import Chats
+from .commands import COMMANDS
 from .config import setting
 from .errors import AuthenticationError, NbstreamError, UsageError
 from .fill import fill
@@ -257,11 +257,12 @@ class StreamMagics(Configurable):
             if command == "fix":
                 return self.run_cell_now(*self.fix(rest))
             if command in COMMANDS:
-                return COMMANDS[command](self, rest.strip())
+                print(COMMANDS[command](self, rest.strip()))
+                return None
         except NbstreamError as error:
             raise quiet(error) from None
         if not line.strip():
-            print(self._help(""))
+            print(COMMANDS["help"](self, ""))
             return None
         return self.run_cell_now("", line.strip())
 
@@ -274,82 +275,6 @@ class StreamMagics(Configurable):
         source = typed[number] if number < len(typed) else ""
         body = FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:])
         return f"--no-interpolate {flags_line}", body
-
-    def _chats(self, _: str) -> str:
-        return str(self.chats)
-
-    def _reset(self, name: str) -> str:
-        return self.chats.forget(name)
-
-    def _list(self, provider: str) -> str:
-        from .adapters.registry import models
-
-        rows = [entry for entry in models() if entry.name.startswith(provider)]
-        if not rows:
-            raise UsageError(f"No provider or alias begins with {provider!r}.")
-        width = max(len(entry.name) for entry in rows)
-        return "\n".join(f"{entry.name:<{width}}  {_about(entry)}" for entry in rows)
-
-    def _alias(self, rest: str) -> str:
-        from .adapters.registry import register_model
-
-        words = rest.split()
-        if len(words) != 2:
-            raise UsageError(
-                "An alias needs a name and a model.", hint="%stream alias fast gpt-4o-mini"
-            )
-        register_model(words[0], words[1])
-        return f"{words[0]} is {words[1]}"
-
-    def _dealias(self, name: str) -> str:
-        from .adapters.registry import unregister_model
-
-        unregister_model(name)
-        return f"{name} is gone"
-
-    def _config(self, rest: str) -> str:
-        if rest:
-            name, _, value = (word.strip() for word in rest.partition("="))
-            names = list(self.class_traits(config=True))
-            if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                raise UsageError(
-                    f"There is no setting {name!r}.",
-                    hint=f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(names)}.",
-                )
-            setattr(self, name, flags._value(value))
-        return "\n".join(
-            f"{name} = {getattr(self, name)!r}" for name in sorted(self.class_traits(config=True))
-        )
-
-    def _stop(self, _: str) -> str:
-        running = list(self.running)
-        for stream in running:
-            stream.stop()
-        return f"stopped {len(running)} stream{'' if len(running) == 1 else 's'}"
-
-    def _help(self, _: str) -> str:
-        return f"{flags.help_text()}\n\n%stream one-line prompt\n%stream {' | '.join([*COMMANDS, 'fix'])}"
-
-    def _version(self, _: str) -> str:
-        return f"nbstream {__version__}"
-
-
-def _printing(method: Any) -> Any:
-    return lambda magics, rest: print(method(magics, rest))
-
-
-COMMANDS: dict[str, Any] = {
-    "list": _printing(StreamMagics._list),
-    "alias": _printing(StreamMagics._alias),
-    "dealias": _printing(StreamMagics._dealias),
-    "config": _printing(StreamMagics._config),
-    "chats": _printing(StreamMagics._chats),
-    "reset": _printing(StreamMagics._reset),
-    "stop": _printing(StreamMagics._stop),
-    "help": _printing(StreamMagics._help),
-    "version": _printing(StreamMagics._version),
-}
 
 
 class CellInterrupted(KeyboardInterrupt):
@@ -453,11 +378,6 @@ def _as_async_cell(lines: list[str]) -> list[str]:
     else:
         return lines
     return [f"await get_ipython()._nbstream.run_cell({line!r}, {body!r})\n"]
-
-
-def _about(entry: Any) -> str:
-    missing = f" (set {entry.key})" if entry.key and not entry.ready else ""
-    return f"{entry.kind}{missing}"
 
 
 def _first(*values: Any) -> Any:

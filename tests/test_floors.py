@@ -37,7 +37,7 @@ FLOORS = [
     {"widget", "group_view", "batch_view", "charts"},
     {"terminal", "cell", "start"},
     {"group", "batch"},
-    {"attachments", "chats", "flags", "magic", "agui", "serve"},
+    {"attachments", "chats", "commands", "flags", "magic", "agui", "serve"},
     {"__init__"},
 ]
 

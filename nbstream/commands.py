@@ -1,0 +1,100 @@
+"""What `%stream COMMAND` does, but for the prompts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from . import flags
+from ._version import __version__
+from .errors import UsageError
+
+
+def _chats(magics: Any, _: str) -> str:
+    return str(magics.chats)
+
+
+def _reset(magics: Any, name: str) -> str:
+    return magics.chats.forget(name)
+
+
+def _list(magics: Any, provider: str) -> str:
+    from .adapters.registry import models
+
+    rows = [entry for entry in models() if entry.name.startswith(provider)]
+    if not rows:
+        raise UsageError(f"No provider or alias begins with {provider!r}.")
+    width = max(len(entry.name) for entry in rows)
+    return "\n".join(f"{entry.name:<{width}}  {_about(entry)}" for entry in rows)
+
+
+def _alias(magics: Any, rest: str) -> str:
+    from .adapters.registry import register_model
+
+    words = rest.split()
+    if len(words) != 2:
+        raise UsageError(
+            "An alias needs a name and a model.", hint="%stream alias fast gpt-4o-mini"
+        )
+    register_model(words[0], words[1])
+    return f"{words[0]} is {words[1]}"
+
+
+def _dealias(magics: Any, name: str) -> str:
+    from .adapters.registry import unregister_model
+
+    unregister_model(name)
+    return f"{name} is gone"
+
+
+def _config(magics: Any, rest: str) -> str:
+    if rest:
+        name, _, value = (word.strip() for word in rest.partition("="))
+        names = list(magics.class_traits(config=True))
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            raise UsageError(
+                f"There is no setting {name!r}.",
+                hint=f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(names)}.",
+            )
+        setattr(magics, name, flags._value(value))
+    return "\n".join(
+        f"{name} = {getattr(magics, name)!r}" for name in sorted(magics.class_traits(config=True))
+    )
+
+
+def _stop(magics: Any, _: str) -> str:
+    running = list(magics.running)
+    for stream in running:
+        stream.stop()
+    return f"stopped {len(running)} stream{'' if len(running) == 1 else 's'}"
+
+
+def _help(magics: Any, _: str) -> str:
+    return (
+        f"{flags.help_text()}\n\n%stream one-line prompt\n%stream {' | '.join([*COMMANDS, 'fix'])}"
+    )
+
+
+def _version(magics: Any, _: str) -> str:
+    return f"nbstream {__version__}"
+
+
+def _about(entry: Any) -> str:
+    missing = f" (set {entry.key})" if entry.key and not entry.ready else ""
+    return f"{entry.kind}{missing}"
+
+
+#: Each gives what it prints; `magics` are the `StreamMagics`, `rest` what stands after the command.
+COMMANDS: dict[str, Callable[[Any, str], str]] = {
+    "list": _list,
+    "alias": _alias,
+    "dealias": _dealias,
+    "config": _config,
+    "chats": _chats,
+    "reset": _reset,
+    "stop": _stop,
+    "help": _help,
+    "version": _version,
+}
