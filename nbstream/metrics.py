@@ -453,7 +453,11 @@ class Metrics:
         return to_pandas([each.to_dict() for each in self.iterations])
 
     def __repr__(self) -> str:
-        known = {key: value for key, value in self.to_dict().items() if value is not None}
+        known = {
+            key: float(f"{value:.4g}") if isinstance(value, float) else value
+            for key, value in self.to_dict().items()
+            if value is not None
+        }
         return f"Metrics({', '.join(f'{key}={value!r}' for key, value in known.items())})"
 
 

@@ -121,6 +121,31 @@ async def test_the_chart_draws_what_the_server_did(open_notebook, serve):
     await expect(notebook.output(2).locator("button[data-action=chart]")).to_have_count(0)
 
 
+async def test_the_slider_shows_the_text_as_it_stood_then(open_notebook, serve):
+    server = serve(Schedule(every(0.02, 100)))
+    notebook = await open_notebook([LOAD, cell(server.url)])
+    await notebook.execute(0)
+    await notebook.execute(1)
+    view = notebook.output(1).locator(".nbstream[data-status=done]")
+    await view.locator("button[data-action=chart]").click()
+    slider = view.locator("[data-part=scrub] input")
+    end = float(await slider.get_attribute("max") or 0)
+    first = end - 2.0  # the server sends for two seconds
+    answer = view.locator("[data-part=answer]:visible")
+    for share in (0.25, 0.75, 0.5):
+        await slider.evaluate(
+            "(el, value) => { el.value = value; el.dispatchEvent(new Event('input')); }",
+            first + 2 * share,
+        )
+        await expect(answer).to_contain_text(f"w{round(100 * share) - 12} ")
+        await expect(answer).not_to_contain_text(f"w{round(100 * share) + 12} ")
+    await notebook.screenshot("scrub")
+    await view.locator("[data-action=speed]").click()
+    await view.locator("[data-action=replay]").click()
+    await expect(answer).to_contain_text("w99")
+    await expect(answer).to_have_count(1)
+
+
 async def test_the_saved_notebook_keeps_the_picture(open_notebook, serve):
     server = serve(Schedule(every(0.02, 60)))
     notebook = await open_notebook([LOAD, cell(server.url)])

@@ -28,6 +28,7 @@ export class ChartToggle {
     svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
     svg.setAttribute("aria-hidden", "true");
     svg.append(this.#line);
+    this.node.hidden = true;
     this.node.append(svg);
     this.node.addEventListener("click", (event) => {
       event.stopPropagation();
@@ -41,6 +42,7 @@ export class ChartToggle {
     const { samples } = this.store;
     if (samples.version === this.#drawn) return;
     this.#drawn = samples.version;
+    this.node.hidden = samples.counts.length === 0;
     this.#line.setAttribute("d", sparkline(samples));
   }
 }
