@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
@@ -19,7 +20,7 @@ from .adapters.base import ChatModel, ChatRequest, Source
 from .adapters.recorded import recorded
 from .config import setting
 from .errors import UsageError
-from .events import StreamEvent
+from .events import Error, RunStart, StreamEvent
 from .recording import SUFFIX, Recorder, is_whole
 from .run import Stream
 
@@ -58,6 +59,31 @@ def record(stream: Stream, model: ChatModel, request: ChatRequest) -> None:
                 unfinished.unlink()
 
         stream.on(Recorder(unfinished)).on(keep, "run_end")
+
+
+def request_events(model: ChatModel, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
+    """The events of one request of several in a run: its recording's, or the model's, recorded as well."""
+    if (tape := taped(model, request)) is not None:
+        return tape.events()
+    if setting("record_to") is None and tape_path(model, request) is None:
+        return model.events(request)
+    return _recorded_events(model, request)
+
+
+async def _recorded_events(
+    model: ChatModel, request: ChatRequest
+) -> AsyncGenerator[StreamEvent, None]:
+    source = Source(
+        events=lambda: model.events(request),
+        model=model.name,
+        provider=model.provider,
+        secrets=model.secrets(),
+    )
+    stream = Stream(source, timeouts=request.timeouts, retries=0)
+    record(stream, model, request)
+    async for event in stream:
+        if not isinstance(event, (RunStart, Error)):
+            yield msgspec.structs.replace(event)
 
 
 def tape_path(model: ChatModel, request: ChatRequest) -> Path | None:

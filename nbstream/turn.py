@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -36,6 +37,7 @@ from .nested import Nested
 from .results import Image, result_of
 from .run import Stream
 from .schema import Schema
+from .tapes import request_events
 from .tools import Tool, as_tools
 from .transcript import ToolPart, Transcript
 
@@ -187,8 +189,8 @@ class AgentTurn(Turn):
         self._calls = []
         shift = self._block
         renamed: dict[str, str] = {}
-        model = self._model
-        async with aclosing(attempts(lambda: model.events(request), self._retries)) as events:
+        ask = partial(request_events, self._model, request)
+        async with aclosing(attempts(ask, self._retries)) as events:
             async for event in events:
                 block = getattr(event, "block", None)
                 if block is not None:

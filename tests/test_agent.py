@@ -263,6 +263,30 @@ async def test_arguments_of_20_kb_appear_while_they_stream():
     assert sent == len(code)
 
 
+async def test_a_recorded_agent_needs_no_model(tmp_path):
+    def asked(*answers: Any) -> tuple[nb.Scripted, nb.Agent]:
+        model = scripted(*answers)
+        return model, nb.Agent(model, [add])
+
+    nb.configure(replay=tmp_path, replay_speed=None)
+    try:
+        _, agent = asked(call("add", {"a": 1, "b": 1}), "Two.")
+        recorded = agent.stream("go")
+        await recorded
+        model, agent = asked("never asked")
+        stream = agent.stream("go")
+        assert (await stream).text == "Two."
+        assert not model.requests
+        shape = [type(event).__name__ for event in stream.events]
+        assert shape == [type(event).__name__ for event in recorded.events]
+        assert legal(stream.events)
+        nb.configure(replay_mode="replay")
+        with pytest.raises(nb.UsageError, match="never recorded"):
+            await agent.run("something else")
+    finally:
+        nb.configure(replay=None, replay_mode=None, replay_speed=None)
+
+
 # ── stop ──────────────────────────────────────────────────────────────────────
 
 
