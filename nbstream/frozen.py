@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .metrics import Metrics
 from .picture import chart_html
-from .transcript import MediaPart, TextPart, ToolPart, Transcript
+from .transcript import MediaPart, Part, Step, TextPart, ToolPart, Transcript
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -24,24 +24,27 @@ MAX_IMAGE = 2_000_000
 
 _PANEL = "margin:8px 0;padding:4px 12px;border:1px solid #8884;border-radius:8px"
 _MUTED = "opacity:0.7;font-size:0.9em"
+_STEP = "margin:8px 0;padding-left:12px;border-left:2px solid #8884"
 
 
 def to_markdown(transcript: Transcript) -> str:
     """The answer as markdown, with tool calls and an error as quotes."""
     pieces: list[str] = []
-    for part in transcript.parts:
-        if isinstance(part, ToolPart):
-            pieces.append(f"\n\n> **{part.name}**(`{part.arguments_text}`) {part.status}\n\n")
-        elif isinstance(part, MediaPart):
-            source = part.url or f"data:{part.mime};base64,{part.data}"
-            pieces.append(
-                f"![{part.alt}]({source})" if len(source) < MAX_IMAGE else f"[{part.mime}]"
-            )
-        elif part.kind != "thinking" and part.choice == 0:
-            pieces.append(part.text)
+    for step, parts in transcript.sections():
+        pieces.append(f"\n\n**{step.name}** ({step.cost})\n\n" if step else "\n\n")
+        pieces += [_part_markdown(part) for part in parts]
     if note := ending(transcript):
         pieces.append(f"\n\n> {note}")
     return "".join(pieces).strip("\n")
+
+
+def _part_markdown(part: Part) -> str:
+    if isinstance(part, ToolPart):
+        return f"\n\n> **{part.name}**(`{part.arguments_text}`) {part.status}\n\n"
+    if isinstance(part, MediaPart):
+        source = part.url or f"data:{part.mime};base64,{part.data}"
+        return f"![{part.alt}]({source})" if len(source) < MAX_IMAGE else f"[{part.mime}]"
+    return part.text if part.kind != "thinking" and part.choice == 0 else ""
 
 
 def to_text(transcript: Transcript) -> str:
@@ -66,7 +69,9 @@ def to_html(
     """
     marker = f' data-nbstream="{escape(uid)}"' if uid else ""
     head = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
-    body = "".join(_parts(transcript, format, thinking))
+    body = "".join(
+        _section(step, _parts(parts, format, thinking)) for step, parts in transcript.sections()
+    )
     ended = chart and metrics.elapsed is not None
     picture = chart_html([("", metrics, transcript)], _MUTED) if ended else ""
     return (
@@ -77,7 +82,7 @@ def to_html(
 
 def summary(transcript: Transcript, metrics: Metrics) -> str:
     """One line: model, tokens, rate, waiting, time, and how it ended."""
-    sign = "" if metrics.token_source == "provider" else "~"
+    sign = "~" if metrics.estimated else ""
     facts = [transcript.model] if transcript.model else []
     if metrics.output_tokens:
         facts.append(f"{sign}{metrics.output_tokens} tokens")
@@ -112,7 +117,15 @@ _ENDINGS = {
 }
 
 
-def _parts(transcript: Transcript, format: str, thinking: bool) -> list[str]:
+def _section(step: Step | None, html: list[str]) -> str:
+    if step is None:
+        return "".join(html)
+    agent = f" {escape(step.agent)}" if step.agent and step.agent != step.name else ""
+    head = f'<b>{escape(step.name)}</b><span style="{_MUTED}">{agent} · {step.cost}</span>'
+    return f'<div style="{_STEP}"><div>{head}</div>{"".join(html)}</div>'
+
+
+def _parts(parts: list[Part], format: str, thinking: bool) -> list[str]:
     html: list[str] = []
     answer: list[str] = []
 
@@ -121,7 +134,7 @@ def _parts(transcript: Transcript, format: str, thinking: bool) -> list[str]:
             html.append(_answer("".join(answer), format))
             answer.clear()
 
-    for part in transcript.parts:
+    for part in parts:
         if isinstance(part, TextPart) and part.kind == "text":
             if part.choice == 0:
                 answer.append(part.text)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, Literal
 
 from .events import (
@@ -224,11 +225,16 @@ class Step:
 
     def __str__(self) -> str:
         """`1. greeter (Kai): 5.6 s, 245 tokens`"""
+        agent = f" ({self.agent})" if self.agent else ""
+        return f"{self.index + 1}. {self.name}{agent}: {self.cost}"
+
+    @property
+    def cost(self) -> str:
+        """`5.6 s, 245 tokens`"""
         facts = [] if self.duration is None else [f"{self.duration:.1f} s"]
         if self.usage is not None and self.usage.output_tokens is not None:
             facts.append(f"{self.usage.output_tokens} tokens")
-        agent = f" ({self.agent})" if self.agent else ""
-        return f"{self.index + 1}. {self.name}{agent}: {', '.join(facts) or 'running'}"
+        return ", ".join(facts) or "running"
 
     __repr__ = __str__
 
@@ -287,6 +293,17 @@ class Transcript:
     @property
     def tool_calls(self) -> list[ToolPart]:
         return list(self._calls.values())
+
+    def sections(self) -> list[tuple[Step | None, list[Part]]]:
+        """The parts by the step they belong to (None: the run's own), side-by-side steps one after the other."""
+        steps = {step.name: step for step in self.steps}
+
+        def place(part: Part) -> int:
+            own = steps.get(part.step.partition("/")[0])
+            return own.index if own is not None and not own.run else -1
+
+        parts = sorted(self.parts, key=place)
+        return [(steps.get(name), list(run)) for name, run in groupby(parts, lambda p: p.step)]
 
     @property
     def usage(self) -> Usage | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from typing import Any
 
@@ -188,6 +189,32 @@ async def test_a_step_that_does_not_stream_shows_its_text_at_once():
     assert legal(stream.events)
     times = [event.time for event in of(stream, TextDelta)]
     assert times[-1] - times[0] < 0.01
+
+
+async def test_the_saved_form_has_the_steps():
+    inner = nb.Agent(scripted("Inner."), name="expert")
+    outer = nb.Agent(scripted(["I ask. ", *call("expert", {"prompt": "x"})], ["Asked."]), [inner])
+    beside = nb.Scripted(["Beside ", "it."], delay=0.01)
+    stream = nb.Workflow([[nb.Step("a", outer), nb.Step("b", beside)]]).stream("go")
+    await stream
+    said = re.sub(r" \([\d.]+ s\)", "", stream.to_markdown())
+    pieces = [
+        "**a**",
+        "I ask. ",
+        "**a/expert**",
+        "Inner.",
+        "**a**",
+        "Asked.",
+        "**b**",
+        "Beside it.",
+    ]
+    positions = [said.index(piece) for piece in pieces[:4]]
+    assert positions == sorted(positions)
+    assert said.endswith("**a**\n\nAsked.\n\n**b**\n\nBeside it.")
+    html = stream.to_html()
+    assert html.index("<b>a</b>") < html.index("<b>a/expert</b>") < html.index("<b>b</b>")
+    plain = nb.Agent(scripted("Only text."))
+    assert (await plain.run("x"))._repr_mimebundle_()["text/markdown"] == "Only text."
 
 
 def test_wrong_workflows():
