@@ -198,17 +198,7 @@ async def test_the_saved_form_has_the_steps():
     stream = nb.Workflow([[nb.Step("a", outer), nb.Step("b", beside)]]).stream("go")
     await stream
     said = re.sub(r" \([\d.]+ s\)", "", stream.to_markdown())
-    pieces = [
-        "**a**",
-        "I ask. ",
-        "**a/expert**",
-        "Inner.",
-        "**a**",
-        "Asked.",
-        "**b**",
-        "Beside it.",
-    ]
-    positions = [said.index(piece) for piece in pieces[:4]]
+    positions = [said.index(piece) for piece in ("**a**", "I ask.", "**a/expert**", "Inner.")]
     assert positions == sorted(positions)
     assert said.endswith("**a**\n\nAsked.\n\n**b**\n\nBeside it.")
     html = stream.to_html()
