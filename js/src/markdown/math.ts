@@ -4,6 +4,7 @@ import type { InlineEnv, MarkdownIt, StateInline } from "./grammar";
 
 const MAX_MATH = 2_000;
 const WORD = /[\p{L}\p{N}]/u;
+const NUMBER = /^\d+(?:[.,]\d+)*$/;
 const PRICE = /^\d[\d.,]*[kKmMbB]?(?:\s+[a-z]{2,}|\s*[-–—/]?$)/;
 const FORMULA = /^(?=[\s\S]*[\p{L}\d])[\s\S]*[\\^_={}+*/<>|-]|^\s*[a-zA-Z]\s*$/u;
 
@@ -23,7 +24,8 @@ function dollar(src: string, pos: number, max: number): number {
   const end = closing(src, "$", pos + 1, max);
   if (end <= pos + 1 || /\s/.test(src[end - 1] as string) || WORD.test(src[end + 1] ?? ""))
     return -1;
-  return PRICE.test(src.slice(pos + 1, end)) ? -1 : end;
+  const tex = src.slice(pos + 1, end);
+  return PRICE.test(tex) && !NUMBER.test(tex) ? -1 : end;
 }
 
 function math(state: StateInline, silent: boolean): boolean {

@@ -108,3 +108,22 @@ describe("formulas and footnotes end as the library's full parse", () => {
     }
   });
 });
+
+describe("a number between dollars is a formula, prices are text", () => {
+  test.each([
+    ["$1$", ["1"]],
+    ["terms $1$, $2.5$ and $n$.", ["1", "2.5", "n"]],
+    ["$5 and $6", []],
+    ["$5-$10", []],
+    ["costs $1, $2", []],
+    ["$1$2", []],
+    ["$ 1 $ or $1 $", []],
+    ["from $1,$2 to $3k$", []],
+  ])("%j", (markdown, formulas) => {
+    const root = document.createElement("div");
+    createMarkdown(root).set(markdown);
+    expect(Array.from(root.querySelectorAll(".md-math"), (node) => node.textContent)).toEqual(
+      formulas,
+    );
+  });
+});
