@@ -12,9 +12,11 @@ export class StatusLine {
   write(): void {
     const { store, stopping, lost } = this.connection;
     const { state, metrics } = store;
-    const estimated = metrics?.token_source === "provider" ? "" : "~";
+    const exact = metrics?.token_source === "provider" || metrics?.token_source === "server";
+    const estimated = exact ? "" : "~";
     const tokens = metrics?.output_tokens ?? 0;
-    const speed = metrics?.tokens_per_second ?? null;
+    const current = store.ended ? null : metrics?.current_rate;
+    const speed = current ?? metrics?.tokens_per_second ?? null;
     this.#fact("model", state.model, state.provider);
     this.#fact(
       "tokens",
@@ -24,7 +26,7 @@ export class StatusLine {
     this.#fact(
       "rate",
       speed === null ? "" : `${estimated}${rate(speed)} tok/s`,
-      "After the first token",
+      current == null ? "After the first token, without waiting and tools" : "Over the last second",
     );
     this.#fact(
       "ttft",
