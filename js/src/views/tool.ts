@@ -37,7 +37,7 @@ export class ToolBlock implements Block {
   #shownResult: unknown;
   #approval: HTMLElement;
 
-  constructor(host: Host) {
+  constructor(private readonly host: Host) {
     const decide = (decision: "approved" | "denied") => () => {
       for (const each of this.#approval.querySelectorAll("button")) each.disabled = true;
       if (this.#part) host.approve(this.#part.call_id, decision);
@@ -82,11 +82,12 @@ export class ToolBlock implements Block {
     if (!part) return;
     setAttribute(this.node, "data-call-id", part.call_id);
     setAttribute(this.node, "data-status", part.status);
-    setAttribute(this.node, "aria-label", `Tool call ${part.name}, ${LABELS[part.status]}`);
+    const label = this.#label(part);
+    setAttribute(this.node, "aria-label", `Tool call ${part.name}, ${label}`);
     setText(this.#name, part.name || "tool");
     const duration = part.duration === null ? "" : ` · ${seconds(part.duration)}`;
     const where = part.server_side ? " · by the provider" : "";
-    setText(this.#status, LABELS[part.status] + duration + where);
+    setText(this.#status, label + duration + where);
     this.#writeArguments(part);
     this.#writeProgress(part);
     toggle(this.#approval, part.status === "approval");
@@ -95,6 +96,11 @@ export class ToolBlock implements Block {
 
   settle(): void {
     this.write();
+  }
+
+  /** Nobody says when a tool starts: it has been called, and the run goes on. */
+  #label({ status }: ToolPart): string {
+    return LABELS[status === "called" && !this.host.over ? "running" : status];
   }
 
   #writeArguments(part: ToolPart): void {
