@@ -7,7 +7,7 @@ import { ContainerView, ItemView, ListView, NoteView } from "./container_views";
 import { HtmlView } from "./html_view";
 import { HtmlWriter } from "./html_writer";
 import { HeadingView, MathView, ParagraphView, RuleView } from "./leaf_views";
-import { Placer } from "./placer";
+import { BLOCKS, Placer, ROWS } from "./placer";
 import { isHeader, TableView } from "./table_view";
 import type { View, ViewContext } from "./view";
 
@@ -39,7 +39,8 @@ export class Children {
     readonly parent: HTMLElement,
     before: Node | null = null,
   ) {
-    this.#placer = new Placer(parent, "div", before);
+    const isList = parent.localName === "ol" || parent.localName === "ul";
+    this.#placer = new Placer(parent, "div", before, isList ? ROWS : BLOCKS);
   }
 
   /** Draws the closed children of `block` for good, and follows the open one down. */

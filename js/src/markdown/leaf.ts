@@ -5,7 +5,7 @@ import { parseInline, type Token } from "./grammar";
 import { type DrawMath, inlineNodes } from "./inline";
 import type { References, Referrer } from "./references";
 import { trimTail } from "./tail";
-import { element, patch, text, type VNode } from "./vnode";
+import { element, patch, text, type VNode, type VText } from "./vnode";
 
 /** How long drawing may go on for now. */
 export interface Budget {
@@ -29,11 +29,21 @@ const MAX_SLICE = 20_000;
 const MAX_LEAF = 120_000;
 /** How much may be drawn anew with every piece. */
 const MAX_REST = 4_000;
+/** Text that reads the same whatever stands before or behind it. */
+const PLAIN = /^(?:[\p{L}\p{N} ,;()'"–—-]|[.:?](?= ))*$/u;
 const TASK = /^\[([ xX])\](?=\s)/;
 
 function taskBox(mark: string): VNode {
   const box = { type: "checkbox", disabled: "" };
   return element("input", mark === " " ? box : { ...box, checked: "" });
+}
+
+/** The text the nodes end with, unless it stands in what its words could still change. */
+function lastText(nodes: VNode[]): VText | null {
+  const last = nodes.at(-1);
+  if (!last) return null;
+  if (!("tag" in last)) return last;
+  return /^(?:em|strong|del)$/.test(last.tag) ? lastText(last.children) : null;
 }
 
 /** The nodes with `lead` before their first text; adjacent text is one node. */
@@ -60,6 +70,8 @@ export class Leaf implements Referrer {
   /** Ran out of time: more is to be drawn of the same text. */
   #behind = false;
   #missed = false;
+  /** Whether all of the source stands in the page, nothing of its end kept back. */
+  #whole = false;
   #settled: VNode[] = [];
   #settledTo = 0;
   /** The settled text that the first of `#nodes` begins with. */
@@ -76,6 +88,7 @@ export class Leaf implements Referrer {
   /** Draws `source`, which goes on from what was drawn before; `live` while more may come. */
   render(source: string, live: boolean): void {
     if (live && this.#live && source === this.#source && !this.#behind) return;
+    if (live && this.#extend(source)) return;
     this.#behind = false;
     if (!source.startsWith(this.#source.slice(0, this.#settledTo))) this.#unsettle();
     this.#source = source;
@@ -91,6 +104,22 @@ export class Leaf implements Referrer {
     if (this.#live || this.#final) return;
     this.#unsettle();
     this.#draw([]);
+  }
+
+  /** Draws words that can only continue the last text there is. True if that is what came. */
+  #extend(source: string): boolean {
+    const known = this.#source;
+    if (!this.#whole || this.#behind || !this.#live || source.length <= known.length) return false;
+    if (source.length - this.#settledTo > SLICE + TAIL || !source.startsWith(known)) return false;
+    const word = Math.max(known.lastIndexOf(" "), known.lastIndexOf("\n")) + 1;
+    if (word === known.length && known.endsWith("\n")) return false;
+    const last = PLAIN.test(source.slice(word)) ? lastText(this.#nodes) : null;
+    if (!last?.dom) return false;
+    const added = source.slice(known.length);
+    last.text += added;
+    last.dom.appendData(added);
+    this.#source = source;
+    return true;
   }
 
   #unsettle(): void {
@@ -158,10 +187,9 @@ export class Leaf implements Referrer {
       return false;
     this.#drawnAt = this.#source.length;
     const { references } = this.context;
-    const tokens = parseInline(
-      this.#live ? trimTail(rest) : rest,
-      references.envFor(this, this.#live),
-    );
+    const drawn = this.#live ? trimTail(rest) : rest;
+    this.#whole = drawn === rest;
+    const tokens = parseInline(drawn, references.envFor(this, this.#live));
     const { missed } = references;
     this.#place(fresh, this.#build(tokens));
     return missed;

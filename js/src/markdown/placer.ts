@@ -1,8 +1,15 @@
 // Puts a container's children into the page: the first ones directly, later ones in groups that
-// the browser can skip while they are out of sight, so that layout does not grow with the length.
+// the browser can skip while they are out of sight, so that layout does not grow with the length,
+// and need not paint again while they are in sight and new text comes in below.
 
-const UNGROUPED = 64;
-const GROUP = 32;
+/** How many children stand outside groups, and how many in a group. */
+export interface Grouping {
+  ungrouped: number;
+  size: number;
+}
+
+export const BLOCKS: Grouping = { ungrouped: 8, size: 8 };
+export const ROWS: Grouping = { ungrouped: 64, size: 32 };
 
 export class Placer {
   #count = 0;
@@ -13,7 +20,7 @@ export class Placer {
     readonly parent: HTMLElement,
     readonly groupTag = "div",
     readonly before: Node | null = null,
-    readonly ungrouped = UNGROUPED,
+    readonly grouping = BLOCKS,
   ) {}
 
   get #end(): Node | null {
@@ -26,12 +33,11 @@ export class Placer {
 
   /** Adds a child at the end; true if it begins a group. */
   add(node: Node): boolean {
-    const place = this.#count++ - this.ungrouped;
-    if (place < 0) {
+    if (this.#count++ < this.grouping.ungrouped) {
       this.parent.insertBefore(node, this.#end);
       return false;
     }
-    const begins = place % GROUP === 0 || !this.#group;
+    const begins = !this.#group || this.#isFull(this.#group);
     if (begins) {
       this.#group = document.createElement(this.groupTag);
       this.#group.className = "md-group";
@@ -40,6 +46,12 @@ export class Placer {
     }
     this.#group?.append(node);
     return begins;
+  }
+
+  /** Whether a group is complete; a heading stays with what follows it. */
+  #isFull(group: HTMLElement): boolean {
+    const last = group.lastElementChild;
+    return group.childElementCount >= this.grouping.size && !/^h\d$/.test(last?.localName ?? "");
   }
 
   /** Takes the last child away again. */

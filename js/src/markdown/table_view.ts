@@ -4,7 +4,7 @@
 import type { Block } from "./block";
 import { tableFrame } from "./frames";
 import { Leaf } from "./leaf";
-import { Placer } from "./placer";
+import { Placer, ROWS } from "./placer";
 import { splitRow } from "./table";
 import type { View, ViewContext } from "./view";
 
@@ -102,7 +102,7 @@ export class TableView implements View {
     } else {
       if (!this.#more) {
         this.#fixColumns();
-        this.#more = new Placer(this.#table, "tbody", null, 0);
+        this.#more = new Placer(this.#table, "tbody", null, { ...ROWS, ungrouped: 0 });
       }
       this.#more.add(row.element);
     }
