@@ -22,7 +22,8 @@ from .events import (
     to_builtins,
 )
 from .results import result_of
-from .transcript import USAGE_COUNTS, Transcript
+from .transcript import Transcript
+from .usage import USAGE_COUNTS
 
 Payload = dict[str, Any]
 

@@ -13,8 +13,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from .metrics import Metrics
+from .parts import MediaPart, Part, Step, TextPart, ToolPart
 from .picture import chart_html
-from .transcript import MediaPart, Part, Step, TextPart, ToolPart, Transcript
+from .transcript import Transcript
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from html import escape
 
 from .metrics import Metrics
-from .transcript import TextPart, ToolPart, Transcript
+from .parts import TextPart, ToolPart
+from .transcript import Transcript
 
 WIDTH, HEIGHT = 640, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 10, 20

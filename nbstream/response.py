@@ -8,7 +8,8 @@ from typing import Any
 from .events import FinishReason, StreamEvent, Usage
 from .frozen import to_html, to_markdown, to_text
 from .metrics import Metrics
-from .transcript import Status, Step, ToolPart, Transcript
+from .parts import Step, ToolPart
+from .transcript import Status, Transcript
 
 #: Shows a response in a notebook cell. The notebook's room, floors above, puts itself here.
 displayer: Callable[[Response], object] | None = None

@@ -18,6 +18,7 @@ from .errors import NbstreamError, StreamTimeoutError, UsageError, error_from_ev
 from .events import Error, FinishReason, RunEnd, StreamEvent, Usage, Warning, event_type, stamp
 from .frozen import to_html, to_markdown
 from .metrics import Metrics
+from .parts import ToolPart
 from .portal import portal
 from .pricing import cost_of
 from .pump import Pump
@@ -25,7 +26,7 @@ from .reader import Reader, answer_text, every_event
 from .recording import write_recording
 from .response import Response
 from .tables import EventList
-from .transcript import Status, ToolPart, Transcript
+from .transcript import Status, Transcript
 
 Callback = Callable[[Any], object]
 

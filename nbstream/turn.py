@@ -34,12 +34,13 @@ from .events import (
 )
 from .history import History, Message, result_message, said
 from .nested import Nested
+from .parts import ToolPart
 from .results import Image, result_of
 from .run import Stream
 from .schema import Schema
 from .tapes import request_events
 from .tools import Tool, as_tools
-from .transcript import ToolPart, Transcript
+from .transcript import Transcript
 
 LAST_ITERATION = (
     "You have made {n} requests and may not call tools any more. "

@@ -22,6 +22,8 @@ FLOORS = [
         "sampling",
         "picture",
         "tables",
+        "parts",
+        "usage",
         "transcript",
         "metrics",
         "frozen",

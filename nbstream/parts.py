@@ -1,0 +1,207 @@
+"""What a transcript is made of: stretches of text, tool calls, media, and the steps they stand in."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .events import ContentPart, StepStart, ToolCallStart, Usage
+from .usage import usage_dict
+
+ToolStatus = Literal["streaming", "called", "approval", "running", "done", "error", "denied"]
+
+
+class Text:
+    """A string that grows: appending is O(new text), the whole is joined when somebody asks."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    def append(self, text: str) -> None:
+        self._pieces.append(text)
+
+    def __str__(self) -> str:
+        if len(self._pieces) > 1:
+            self._pieces[:] = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+    def __bool__(self) -> bool:
+        return any(self._pieces)
+
+
+class TextPart:
+    """A stretch of answer, thinking or refusal. `time` and `until` are when it began and last grew."""
+
+    __slots__ = (
+        "block",
+        "choice",
+        "content",
+        "kind",
+        "redacted",
+        "signature",
+        "step",
+        "time",
+        "until",
+    )
+
+    def __init__(self, kind: Literal["text", "thinking", "refusal"], event: Any) -> None:
+        self.kind = kind
+        self.block: int = event.block
+        self.choice: int = event.choice
+        self.step: str = event.step
+        self.time: float = event.time
+        self.until: float = event.time
+        self.content = Text()
+        self.signature = ""
+        self.redacted = ""
+
+    @property
+    def text(self) -> str:
+        return str(self.content)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "block": self.block,
+            "choice": self.choice,
+            "step": self.step,
+            "text": self.text,
+            "time": self.time,
+            "until": self.until,
+            "signature": self.signature,
+            "redacted": self.redacted,
+        }
+
+
+class ToolPart:
+    """A tool call: its arguments as they arrive, then what became of it."""
+
+    kind = "tool"
+    __slots__ = (
+        "arguments",
+        "block",
+        "call_id",
+        "duration",
+        "error",
+        "input",
+        "name",
+        "progress",
+        "result",
+        "server_side",
+        "status",
+        "step",
+        "time",
+        "until",
+    )
+
+    def __init__(self, event: ToolCallStart) -> None:
+        self.call_id = event.call_id
+        self.block = event.block
+        self.name = event.name
+        self.server_side = event.server_side
+        self.step = event.step
+        self.time = event.time
+        self.until = event.time
+        self.status: ToolStatus = "streaming"
+        self.input = Text()
+        self.arguments: Any = None
+        self.error = ""
+        self.progress: list[Any] = []
+        self.result: Any = None
+        self.duration: float | None = None
+
+    @property
+    def arguments_text(self) -> str:
+        """The arguments as raw JSON text."""
+        return str(self.input)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "call_id": self.call_id,
+            "block": self.block,
+            "step": self.step,
+            "name": self.name,
+            "server_side": self.server_side,
+            "status": self.status,
+            "arguments_text": self.arguments_text,
+            "arguments": self.arguments,
+            "error": self.error,
+            "progress": self.progress,
+            "result": self.result,
+            "duration": self.duration,
+            "time": self.time,
+            "until": self.until,
+        }
+
+    def __repr__(self) -> str:
+        return f"ToolPart({self.name!r}, {self.arguments_text}, status={self.status!r})"
+
+
+class MediaPart:
+    """An image, sound or file in the answer; `data` is base64."""
+
+    kind = "media"
+    __slots__ = ("alt", "block", "data", "mime", "step", "time", "url")
+
+    def __init__(self, event: ContentPart) -> None:
+        self.block = event.block
+        self.step = event.step
+        self.time = event.time
+        self.mime = event.mime
+        self.data = event.data
+        self.url = event.url
+        self.alt = event.alt
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "block": self.block,
+            "step": self.step,
+            "mime": self.mime,
+            "data": self.data,
+            "url": self.url,
+            "alt": self.alt,
+            "time": self.time,
+        }
+
+
+Part = TextPart | ToolPart | MediaPart
+
+
+class Step:
+    """A step of a workflow, or an agent that a tool of another asks (`run` is then that tool's call_id).
+
+    `duration` in seconds and `usage` once it has ended.
+    """
+
+    __slots__ = ("agent", "duration", "index", "name", "run", "time", "usage")
+
+    def __init__(self, event: StepStart) -> None:
+        self.name = event.name
+        self.index = event.index
+        self.agent = event.agent
+        self.run = event.run
+        self.time = event.time
+        self.duration: float | None = None
+        self.usage: Usage | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        names = ("name", "index", "agent", "run", "time", "duration")
+        return {**{name: getattr(self, name) for name in names}, "usage": usage_dict(self.usage)}
+
+    def __str__(self) -> str:
+        """`1. greeter (Kai): 5.6 s, 245 tokens`"""
+        agent = f" ({self.agent})" if self.agent else ""
+        return f"{self.index + 1}. {self.name}{agent}: {self.cost}"
+
+    @property
+    def cost(self) -> str:
+        """`5.6 s, 245 tokens`"""
+        facts = [] if self.duration is None else [f"{self.duration:.1f} s"]
+        if self.usage is not None and self.usage.output_tokens is not None:
+            facts.append(f"{self.usage.output_tokens} tokens")
+        return ", ".join(facts) or "running"
+
+    __repr__ = __str__
