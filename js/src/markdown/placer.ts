@@ -2,18 +2,20 @@
 // the browser can skip while they are out of sight, so that layout does not grow with the length,
 // and need not paint again while they are in sight and new text comes in below.
 
-/** How many children stand outside groups, and how many in a group. */
+/** How many children stand outside groups, how many in a group, and how many groups in another. */
 export interface Grouping {
   ungrouped: number;
   size: number;
+  groups?: number;
 }
 
-export const BLOCKS: Grouping = { ungrouped: 8, size: 8 };
+export const BLOCKS: Grouping = { ungrouped: 8, size: 8, groups: 8 };
 export const ROWS: Grouping = { ungrouped: 64, size: 32 };
 
 export class Placer {
   #count = 0;
   #group: HTMLElement | null = null;
+  #outer: HTMLElement | null = null;
 
   /** `before`, while it is in `parent`, stays behind the children. */
   constructor(
@@ -38,14 +40,30 @@ export class Placer {
       return false;
     }
     const begins = !this.#group || this.#isFull(this.#group);
-    if (begins) {
-      this.#group = document.createElement(this.groupTag);
-      this.#group.className = "md-group";
-      if (this.groupTag === "div") this.#group.role = "presentation";
-      this.parent.insertBefore(this.#group, this.#end);
-    }
+    if (begins) this.#begin();
     this.#group?.append(node);
     return begins;
+  }
+
+  #begin(): void {
+    const { groups } = this.grouping;
+    this.#group = this.#create();
+    if (!groups) {
+      this.parent.insertBefore(this.#group, this.#end);
+      return;
+    }
+    if (!this.#outer || this.#outer.childElementCount >= groups) {
+      this.#outer = this.#create();
+      this.parent.insertBefore(this.#outer, this.#end);
+    }
+    this.#outer.append(this.#group);
+  }
+
+  #create(): HTMLElement {
+    const group = document.createElement(this.groupTag);
+    group.className = "md-group";
+    if (this.groupTag === "div") group.role = "presentation";
+    return group;
   }
 
   /** Whether a group is complete; a heading stays with what follows it. */
@@ -56,14 +74,15 @@ export class Placer {
 
   /** Takes the last child away again. */
   remove(node: ChildNode): void {
+    let place = node.parentElement;
     node.remove();
     this.#count--;
-    const group = this.#group;
-    if (group && !group.hasChildNodes()) {
-      const previous = group.previousElementSibling;
-      group.remove();
-      this.#group =
-        previous instanceof HTMLElement && previous.className === "md-group" ? previous : null;
+    while (place && place !== this.parent && !place.hasChildNodes()) {
+      if (place === this.#group) this.#group = null;
+      if (place === this.#outer) this.#outer = null;
+      const above: HTMLElement | null = place.parentElement;
+      place.remove();
+      place = above;
     }
   }
 }

@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { cdp } from "vitest/browser";
+import { createMarkdown } from "../../src/markdown";
+import "../../src/markdown/markdown.css";
+
+const PARAGRAPHS = 400;
+const LAST = `paragraph ${PARAGRAPHS - 1} ends`;
+
+let root: HTMLElement;
+let last: HTMLElement;
+
+const painted = (element: Element): boolean =>
+  element.checkVisibility({ contentVisibilityAuto: true });
+
+beforeEach(async () => {
+  root = document.createElement("div");
+  document.body.append(root);
+  const renderer = createMarkdown(root);
+  for (let n = 0; n < PARAGRAPHS; n++) renderer.append(`Some words, paragraph ${n} ends.\n\n`);
+  renderer.end();
+  window.scrollTo(0, 0);
+  last = Array.from(root.querySelectorAll("p")).at(-1) as HTMLElement;
+  await expect.poll(() => painted(last)).toBe(false);
+});
+
+afterEach(async () => {
+  await cdp().send("Emulation.setEmulatedMedia", { media: "" });
+  getSelection()?.removeAllRanges();
+  root.remove();
+});
+
+test("find in page reaches text that is out of sight", async () => {
+  const find = (window as unknown as { find(text: string): boolean }).find;
+  expect(find.call(window, LAST)).toBe(true);
+  expect(getSelection()?.toString()).toBe(LAST);
+  expect(last.contains(getSelection()?.anchorNode ?? null)).toBe(true);
+  await expect.poll(() => painted(last)).toBe(true);
+});
+
+test("print has text that is out of sight", async () => {
+  await cdp().send("Emulation.setEmulatedMedia", { media: "print" });
+  await expect.poll(() => painted(last)).toBe(true);
+  const blocks = Array.from(root.querySelectorAll("p"));
+  expect(blocks.length).toBe(PARAGRAPHS);
+  expect(blocks.every((block) => painted(block) && block.clientHeight > 0)).toBe(true);
+});
