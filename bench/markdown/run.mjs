@@ -13,6 +13,8 @@ const { chromium } = tools("playwright");
 
 const FRAME = 32;
 const FRAMES = 60;
+/** An engine that needs longer than this for one measurement is stopped. */
+const LIMIT = 60_000;
 
 const { values } = parseArgs({
   options: {
@@ -76,11 +78,27 @@ async function open() {
   return { page, cdp, metrics };
 }
 
+/** What `measure` returns for a page of its own; null where it does not finish in time. */
+async function bounded(measure) {
+  const opened = await open();
+  const limit = setTimeout(() => opened.page.close(), LIMIT);
+  try {
+    return await measure(opened);
+  } catch (error) {
+    if (opened.page.isClosed()) return null;
+    throw error;
+  } finally {
+    clearTimeout(limit);
+    await opened.page.close();
+  }
+}
+
+const shown = (value, digits) => value?.toFixed(digits) ?? "not finished";
+
 /** Milliseconds a frame over the text's last frames, the rest fed fast. */
-async function atEnd(engine, text, length) {
-  const { page, cdp, metrics } = await open();
-  await page.evaluate(([e, t, l]) => window.bench.open(e, t, l), [engine, text, length]);
-  const total = Math.min(length, await page.evaluate((t) => window.bench.length(t), text));
+async function atEnd({ page, cdp, metrics }, engine, text) {
+  await page.evaluate(([e, t]) => window.bench.open(e, t), [engine, text]);
+  const total = await page.evaluate((t) => window.bench.length(t), text);
   await cdp.send("HeapProfiler.collectGarbage");
   const heapBefore = (await metrics()).JSHeapUsedSize;
   const from = total - FRAMES * FRAME;
@@ -94,7 +112,6 @@ async function atEnd(engine, text, length) {
   const after = await metrics();
   await cdp.send("HeapProfiler.collectGarbage");
   const heap = (await metrics()).JSHeapUsedSize - heapBefore;
-  await page.close();
   return {
     frame: ((after.TaskDuration - before.TaskDuration) * 1000) / frames,
     heap: heap / 1e6,
@@ -102,22 +119,17 @@ async function atEnd(engine, text, length) {
 }
 
 /** Total CPU milliseconds of streaming a whole text at 32 characters a frame. */
-async function total(engine, text) {
-  const { page, metrics } = await open();
+async function total({ page, metrics }, engine, text) {
   await page.evaluate(([e, t]) => window.bench.open(e, t), [engine, text]);
   const before = await metrics();
   await page.evaluate((size) => window.bench.run(Infinity, size), FRAME);
   const after = await metrics();
-  await page.close();
   return (after.TaskDuration - before.TaskDuration) * 1000;
 }
 
-async function removals(engine, text) {
-  const { page } = await open();
+async function removals({ page }, engine, text) {
   await page.evaluate(([e, t]) => window.bench.open(e, t), [engine, text]);
-  const count = await page.evaluate(() => window.bench.removals());
-  await page.close();
-  return count;
+  return page.evaluate(() => window.bench.removals());
 }
 
 const { page: first } = await open();
@@ -159,13 +171,13 @@ const rows = [];
 for (const engine of engines) {
   const row = { engine };
   for (const text of texts) {
-    const { frame, heap } = await atEnd(engine, text, Number.MAX_SAFE_INTEGER);
-    row[text] = frame.toFixed(1);
-    if (text === "400k") row["heap MB, 400k"] = heap.toFixed(1);
+    const end = await bounded((opened) => atEnd(opened, engine, text));
+    row[text] = shown(end?.frame, 1);
+    if (text === "400k") row["heap MB, 400k"] = shown(end?.heap, 1);
   }
   if (!values["no-cpu"]) {
-    row["CPU, 20k"] = (await total(engine, "20k")).toFixed(0);
-    row["removed, 8k"] = await removals(engine, "8k");
+    row["CPU, 20k"] = shown(await bounded((opened) => total(opened, engine, "20k")), 0);
+    row["removed, 8k"] = shown(await bounded((opened) => removals(opened, engine, "8k")), 0);
   }
   rows.push(row);
   console.error(JSON.stringify(row));
