@@ -25,6 +25,7 @@ FLOORS = [
         "parts",
         "usage",
         "transcript",
+        "iteration",
         "metrics",
         "frozen",
         "response",
