@@ -140,10 +140,15 @@ def _parts(parts: list[Part], format: str, thinking: bool) -> list[str]:
             if part.choice == 0:
                 answer.append(part.text)
             continue
+        if isinstance(part, TextPart) and part.kind == "thinking":
+            shown = thinking and (
+                part.text or part.redacted
+            )  # a signature alone is for the provider
+            if not shown:
+                continue
         flush()
         if isinstance(part, TextPart):
-            if thinking or part.kind != "thinking":
-                html.append(_aside(part))
+            html.append(_aside(part))
         elif isinstance(part, ToolPart):
             html.append(_tool(part))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, overload
 
 Message = dict[str, Any]
@@ -63,6 +64,7 @@ def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     """The assistant's message that a model's answer amounts to, with the tool `calls` it made."""
     message: Message = {"role": "assistant", "content": transcript.text or transcript.refusal}
     if calls:
+        signatures = _signatures(transcript.parts)
         message["tool_calls"] = [
             {
                 "id": call.call_id,
@@ -71,6 +73,7 @@ def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
                     "name": call.name,
                     "arguments": _arguments(call),
                 },
+                **signatures.get(call.call_id, {}),
             }
             for call in calls
         ]
@@ -84,6 +87,18 @@ def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     if signed:
         message["thinking_blocks"] = signed
     return message
+
+
+def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
+    """Gemini signs a call with a thought of no words right before it, and wants that back with the call."""
+    return {
+        part.call_id: {"thought_signature": before.signature}
+        for before, part in pairwise(parts)
+        if part.kind == "tool"
+        and before.kind == "thinking"
+        and before.signature
+        and not before.text
+    }
 
 
 def _arguments(call: Any) -> str:

@@ -71,6 +71,16 @@ describe("parts", () => {
     expect(panel.querySelector("summary")?.innerText).toBe("Thought for 12 s");
   });
 
+  test("thinking that is only a signature shows nothing; sealed thinking says so", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    const signed = { type: "thinking_delta", block: 0, text: "", time: 1 } as const;
+    await stage.say(START, { ...signed, signature: "c2ln" }, text("Yes.", 1));
+    expect(shown(part(root, "thinking"))).toBe(false);
+    await stage.say({ ...signed, block: 2, redacted: "c2ln" }, text("No.", 3));
+    expect(parts(root, "thinking").map(shown)).toEqual([false, true]);
+  });
+
   test("a panel the reader opened stays open", async () => {
     const stage = new Stage();
     const { root } = stage.show();

@@ -35,6 +35,7 @@ _plain = msgspec.json.Decoder(_BlockDelta)
 
 class MessagesDecoder(PayloadDecoder):
     source = "anthropic"
+    one_answer = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
@@ -91,6 +92,7 @@ class MessagesDecoder(PayloadDecoder):
         message = value.get("message") or {}
         if (name := str(message.get("id") or "")) != self._message:
             self._message, self._figures = name, {}
+            self.another()
         events = self._count(message.get("usage"))
         for index, block in enumerate(message.get("content") or ()):
             events += self._block_start({"index": index, "content_block": block})

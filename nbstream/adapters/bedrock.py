@@ -86,6 +86,7 @@ def _headers(data: bytes) -> dict[str, str]:
 
 class BedrockDecoder(PayloadDecoder):
     source = "bedrock"
+    one_answer = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)

@@ -94,6 +94,10 @@ class Blocks:
         self._open.clear()
         return self._number()
 
+    def apart(self) -> int:
+        """A number for what nobody sees: the block before it goes on."""
+        return self._number()
+
     def _number(self) -> int:
         self._next += 1
         return self._next - 1

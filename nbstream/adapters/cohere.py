@@ -13,6 +13,7 @@ from .decoding import PayloadDecoder
 
 class CohereDecoder(PayloadDecoder):
     source = "cohere"
+    one_answer = True
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):

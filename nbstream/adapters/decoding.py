@@ -10,7 +10,16 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from nbstream.errors import NbstreamError, ProtocolError, ProviderError, StreamInterruptedError
-from nbstream.events import FinishReason, Raw, RunEnd, StreamEvent, Warning
+from nbstream.events import (
+    FinishReason,
+    Raw,
+    RefusalDelta,
+    RunEnd,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Warning,
+)
 
 from .blocks import Blocks, finish_reason
 from .failures import Endpoint, page_error, payload_error
@@ -42,6 +51,8 @@ class PayloadDecoder:
     source = ""
     #: Whether a body that begins with `[` is an array of payloads that arrives piece by piece.
     growing_array = False
+    #: Whether a finish reason ends the text, unless `another` answer begins.
+    one_answer = False
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         self.endpoint = endpoint or Endpoint(provider=self.source)
@@ -50,7 +61,10 @@ class PayloadDecoder:
         self.failure: NbstreamError | None = None
         self.word: str | None = None
         self.messages = 0
+        self.finished: set[int] = set()  # the choices that gave a reason, where there are several
+        self.oddities: list[StreamEvent] = []  # what is to be said after the message being read
         self._garbage = 0
+        self._late = self._replaced = self._another = False
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         """The events of one payload, as plain dicts and lists."""
@@ -92,6 +106,9 @@ class PayloadDecoder:
             except (ValueError, RecursionError):
                 return None, self.garbage(text)
             self.blocks.fragile = True
+            if not self._replaced and not _is_utf8(data):
+                self._replaced = True
+                self.oddities.append(Warning("bytes that are not UTF-8 were replaced by U+FFFD"))
         except RecursionError:
             return None, self.garbage(data.decode("utf-8", "replace"))
         self.messages += 1
@@ -115,6 +132,26 @@ class PayloadDecoder:
             Warning("a message that could not be read was passed over", text[:200]),
             Raw(text, source=self.source),
         ]
+
+    def another(self) -> None:
+        """A further answer begins in the same stream."""
+        self._another = self.word is not None
+        self.word = None
+        self.finished.clear()
+
+    def late(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
+        """`events` of a message that came after the finish reason, with a warning if they hold text."""
+        events = list(events)
+        another, self._another = self._another, False
+        if self.one_answer and not (self._late or another):
+            self._late = any(
+                event.text and (not self.finished or event.choice in self.finished)
+                for event in events
+                if isinstance(event, (TextDelta, ThinkingDelta, RefusalDelta))
+            )
+            if self._late:
+                events.insert(0, Warning("text came after the finish reason; it is kept"))
+        return events
 
     def raw(self, value: Any) -> Raw:
         """A payload that has no home."""
@@ -185,6 +222,7 @@ class Body:
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes. Never raises: see `failure`."""
         events: list[StreamEvent] = []
+        decoder = self.decoder
         try:
             if self._kind == "unknown":
                 chunk = self._sniff(chunk, events)
@@ -193,8 +231,13 @@ class Body:
                     if self.done:
                         self._after_end(message, events)
                         break
-                    events += self.decoder.decode(message)
-                    self.done = self.decoder.done
+                    if decoder.word is None:
+                        events += decoder.decode(message)
+                    else:
+                        events += decoder.late(decoder.decode(message))
+                    self.done = decoder.done
+                if decoder.oddities:
+                    events += self._oddities()
             elif self._kind != "unknown":
                 self._held += chunk
                 self._check_size()
@@ -211,6 +254,7 @@ class Body:
             self._finish(events)
         except NbstreamError as error:
             self.failure = self.failure or error
+        events += self._oddities()
         events += decoder.close()
         failure = self.failure
         if isinstance(failure, StreamInterruptedError) and decoder.word is not None:
@@ -244,6 +288,10 @@ class Body:
                 Warning("the stream has an unusual content type", self._content_type[:100])
             )
         return head
+
+    def _oddities(self) -> list[StreamEvent]:
+        told, self.decoder.oddities = self.decoder.oddities, []
+        return told
 
     def _check_size(self) -> None:
         if self._kind == "page" and len(self._held) > 64 * 1024:
@@ -297,16 +345,30 @@ class Body:
         return error
 
 
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent, None]:
     """The events of an answer's body, the last of them `run_end`.
 
     What had arrived before a failure is given before the failure is raised.
     """
     chunks = answer.chunks()
+    held: bool | None = None
     try:
         async for chunk in chunks:
             for event in body.feed(chunk):
                 yield event
+            if held is None and (held := answer.silence.held_back(body.decoder.messages)):
+                yield Warning(
+                    "buffered: the answer was held back and came all at once; "
+                    "a proxy or the server buffers it"
+                )
             if body.done or body.decoder.word is not None:
                 break
         while (

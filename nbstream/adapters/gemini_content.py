@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nbstream.events import Citation, ContentPart, FinishReason, StreamEvent, Usage
+from nbstream.events import (
+    Citation,
+    ContentPart,
+    FinishReason,
+    StreamEvent,
+    ThinkingDelta,
+    Usage,
+)
 
 from .blocks import finish_reason, usage
 from .decoding import PayloadDecoder
@@ -18,6 +25,7 @@ from .json_paths import PathWriter
 
 class GeminiDecoder(PayloadDecoder):
     source = "gemini"
+    one_answer = True
     growing_array = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
@@ -27,6 +35,7 @@ class GeminiDecoder(PayloadDecoder):
         self._writer: PathWriter | None = None  # the call whose arguments come as assignments
         self._writing = ""
         self._code = ""
+        self._response = ""
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if isinstance(value, list):
@@ -40,6 +49,10 @@ class GeminiDecoder(PayloadDecoder):
         if value.get("error"):
             self.fail(value)
             return ()
+        ident = value.get("responseId") or value.get("response_id") or ""
+        if ident != self._response:  # Google's SDK sends one response after the other
+            self._response = ident
+            self.another()
         events: list[StreamEvent] = []
         for position, candidate in enumerate(value.get("candidates") or ()):
             self._candidate(candidate, candidate.get("index") or position, events)
@@ -73,6 +86,8 @@ class GeminiDecoder(PayloadDecoder):
         word = candidate.get("finishReason") or candidate.get("finish_reason")
         if word and (choice == 0 or self.word is None):
             self.word = _name(word)
+        if word:
+            self.finished.add(choice)
         grounding = candidate.get("groundingMetadata") or candidate.get("grounding_metadata")
         if isinstance(grounding, dict):
             self._grounding(grounding, events)
@@ -95,7 +110,8 @@ class GeminiDecoder(PayloadDecoder):
             events += self.blocks.thinking(text, choice, signature=signature)
             signature = ""
         if signature:
-            events += self.blocks.thinking(choice=choice, key=object(), signature=signature)
+            block = self.blocks.apart()
+            events.append(ThinkingDelta(block, "", signature=signature, choice=choice))
         if isinstance(text, str) and not thought:
             events += self.blocks.text(text, choice)
         call = part.get("functionCall") or part.get("function_call")

@@ -21,6 +21,7 @@ from nbstream.errors import (
 
 from .base import Timeouts
 from .failures import Endpoint, status_error
+from .held import Silence
 
 if TYPE_CHECKING:
     import httpx
@@ -35,11 +36,15 @@ _USER_AGENT = "nbstream"
 
 
 class Answer:
-    """A response whose body has not been read: `status`, `headers`, and `chunks` as they arrive."""
+    """A response whose body has not been read: `status`, `headers`, and `chunks` as they arrive.
 
-    def __init__(self, response: httpx.Response, endpoint: Endpoint) -> None:
+    `silence` has lasted since the request was sent.
+    """
+
+    def __init__(self, response: httpx.Response, endpoint: Endpoint, silence: Silence) -> None:
         self._response = response
         self._endpoint = endpoint
+        self.silence = silence
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
@@ -98,6 +103,7 @@ async def post(
     client = httpx.AsyncClient(verify=_ssl_context(verify), timeout=timeout, http2=False)
     async with client:
         for _ in range(_MAX_REDIRECTS + 1):
+            silence = Silence()
             try:
                 request = client.build_request(method, url, content=payload, headers=sent)
                 response = await client.send(request, stream=True)
@@ -106,7 +112,7 @@ async def post(
             try:
                 target = _redirect(response, endpoint)
                 if target is None:
-                    answer = Answer(response, endpoint)
+                    answer = Answer(response, endpoint, silence)
                     if not 200 <= response.status_code < 300:
                         body = await answer.read()
                         raise status_error(endpoint, response.status_code, response.headers, body)

@@ -136,7 +136,9 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
                     if body.done:
                         break
                 elif decoder is not None:
-                    for event in decoder.read(to_payload(item)):
+                    ended = decoder.word is not None
+                    events = decoder.read(to_payload(item))
+                    for event in decoder.late(events) if ended else events:
                         yield event
                     if decoder.done:
                         break

@@ -40,6 +40,7 @@ _plain = msgspec.json.Decoder(_Line)
 
 class OllamaDecoder(PayloadDecoder):
     source = "ollama"
+    one_answer = True
 
     def decode(self, message: Any) -> Iterable[StreamEvent]:
         data: bytes = message if isinstance(message, bytes) else message.data

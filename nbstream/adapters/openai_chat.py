@@ -57,6 +57,7 @@ _plain = msgspec.json.Decoder(_Chunk)
 
 class ChatDecoder(PayloadDecoder):
     source = "openai-chat"
+    one_answer = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
@@ -153,6 +154,8 @@ class ChatDecoder(PayloadDecoder):
         word = choice.get("finish_reason")
         if isinstance(word, str) and word and (number == 0 or self.word is None):
             self.word = word
+        if word:
+            self.finished.add(number)
         if error := choice.get("error"):
             self.fail({"error": error})
 

@@ -26,6 +26,7 @@ from .openai_chat import chat_usage
 
 class ResponsesDecoder(PayloadDecoder):
     source = "openai-responses"
+    one_answer = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
@@ -265,6 +266,7 @@ class ResponsesDecoder(PayloadDecoder):
             self._response += 1
             self._response_id = ident
             self._over = self.blocks.called = False
+            self.another()
 
     def _place(self, value: dict[str, Any]) -> tuple[int, Any]:
         """Which item: the index counts from 0 again in every response, item ids may change on the way."""

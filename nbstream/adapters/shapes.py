@@ -127,6 +127,9 @@ class SniffingDecoder(PayloadDecoder):
         self.done = self._inner.done
         return events
 
+    def late(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
+        return self._inner.late(events) if self._inner else list(events)
+
     def close(self) -> list[StreamEvent]:
         return self._inner.close() if self._inner else []
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbstream.adapters.decoding import Body
 from nbstream.adapters.json_paths import PathWriter
 from nbstream.errors import NbstreamError, ProtocolError, ProviderError, ServerError
 from nbstream.events import (
@@ -24,7 +25,7 @@ from nbstream.events import (
     Warning,
 )
 from nbstream.response import Response
-from tests.adapters.reading import DECODERS, body_of, one_by_one, read, response_of
+from tests.adapters.reading import DECODERS, ENDPOINT, body_of, one_by_one, read, response_of
 
 
 def chunk(delta: Any = None, finish: str | None = None, **extra: Any) -> dict[str, Any]:
@@ -179,6 +180,74 @@ def test_double_done_and_data_after_it() -> None:
 def test_text_after_the_finish_reason_is_kept() -> None:
     response, _ = answer(chunk({"content": "a"}), STOP, chunk({"content": "b"}))
     assert (response.text, response.finish_reason) == ("ab", "stop")
+
+
+LATE: dict[str, tuple[list[Any], Any]] = {
+    "chat": ([chunk({"content": "a"}), STOP], chunk({"content": "b"})),
+    "anthropic": (
+        [
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "text_delta", "text": "a"},
+            },
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        ],
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "b"}},
+    ),
+    "responses": (
+        [
+            {"type": "response.output_text.delta", "output_index": 0, "delta": "a"},
+            {"type": "response.completed", "response": {"status": "completed"}},
+        ],
+        {"type": "response.output_text.delta", "output_index": 0, "delta": "b"},
+    ),
+    "gemini": (
+        [{"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"}]}],
+        {"candidates": [{"content": {"parts": [{"text": "b"}]}}]},
+    ),
+    "ollama": (
+        [{"message": {"content": "a"}, "done": True, "done_reason": "stop"}],
+        {"message": {"content": "b"}, "done": False},
+    ),
+    "bedrock": (
+        [
+            {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": "a"}}},
+            {"messageStop": {"stopReason": "end_turn"}},
+        ],
+        {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": "b"}}},
+    ),
+    "cohere": (
+        [
+            {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "a"}}}},
+            {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}},
+        ],
+        {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "b"}}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("wire", LATE)
+def test_late_text_is_kept_and_told_in_every_format(wire: str) -> None:
+    until_the_end, late = LATE[wire]
+    for extra in (0, 2):
+        body = Body(DECODERS[wire](ENDPOINT))
+        events = read(body, [stream(*until_the_end, *[late] * extra, done=False)])
+        assert response_of(events).text == "a" + "b" * extra
+        assert response_of(events).finish_reason == "stop"
+        told = [e for e in events if isinstance(e, Warning) and "finish reason" in e.message]
+        assert len(told) == (1 if extra else 0)
+
+
+def test_a_choice_or_a_response_that_ends_later_is_not_late() -> None:
+    other = {"choices": [{"index": 1, "delta": {"content": "b"}, "finish_reason": None}]}
+    _, events = answer(chunk({"content": "a"}), STOP, other)
+    assert not [e for e in events if isinstance(e, Warning)]
+    reply = {"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"}
+    two = [{"responseId": name, "candidates": [reply]} for name in ("r1", "r2")]
+    response, events = answer(*two, wire="gemini", done=False)
+    assert response.text == "aa"
+    assert not [e for e in events if isinstance(e, Warning)]
 
 
 @pytest.mark.parametrize(

@@ -443,6 +443,110 @@ async def test_malformed_line(serve: Serve) -> None:
     assert stream.transcript.raw_count == 1
 
 
+async def test_text_after_the_finish_reason_is_kept(serve: Serve) -> None:
+    late = [chat_event({"content": text}) for text in (" and", " more")]
+    stream = ask(serve(sending(KEPT, chat_event({}, "stop"), *late, b"data: [DONE]\n\n")))
+    response = await stream
+    assert (response.text, response.finish_reason) == ("kept and more", "stop")
+    assert warnings_of(stream).count("after the finish reason") == 1
+
+
+async def test_bytes_that_are_not_utf8_are_told_once(serve: Serve) -> None:
+    broken = chat_event({"content": "x?"}).replace(b"?", b"\xff")
+    stream = ask(serve(sending(KEPT, broken, broken, END)))
+    assert (await stream).text == "keptx\ufffdx\ufffd"
+    assert warnings_of(stream).count("not UTF-8") == 1
+
+
+@pytest.mark.parametrize("chunked", ["each event a chunk", "one chunk"])
+@pytest.mark.parametrize(
+    ("wait", "count", "warned"), [(0.3, 60, True), (0.3, 20, False), (0.0, 60, False)]
+)
+async def test_a_stream_that_a_proxy_held_back(
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    chunked: str,
+    wait: float,
+    count: int,
+    warned: bool,
+) -> None:
+    monkeypatch.setattr("nbstream.adapters.held.LONG", 0.2 if wait else 60)
+
+    async def handler(request: Request) -> None:
+        request.start()
+        await request.send(b": proxy\n\n")
+        await asyncio.sleep(wait)
+        pieces = [*[KEPT] * count, END] if chunked != "one chunk" else [KEPT * count + END]
+        # one write, so that it arrives in one read
+        request.writer.write(b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in pieces))
+        await request.end()
+
+    stream = ask(serve(handler))
+    assert (await stream).text == "kept" * count
+    assert ("buffered" in warnings_of(stream)) is warned
+
+
+async def test_a_stream_that_begins_late_is_not_held_back(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbstream.adapters.held.LONG", 0.1)
+
+    async def late(request: Request) -> None:
+        request.start()
+        await asyncio.sleep(0.2)
+        await request.send(KEPT)
+        await asyncio.sleep(0.1)
+        await request.send(KEPT * 60 + END)
+        await request.end()
+
+    stream = ask(serve(late))
+    await stream
+    assert "buffered" not in warnings_of(stream)
+
+
+async def test_a_blocked_loop_is_not_a_proxy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nbstream.adapters.held.LONG", 0.2)
+    server = serve(sending(KEPT * 60 + END))
+    stream = ask(server).start()
+    while not server.requests:
+        await asyncio.sleep(0)
+    time.sleep(0.5)
+    assert (await stream).text == "kept" * 60
+    assert "buffered" not in warnings_of(stream)
+
+
+async def test_gemini_gets_the_signature_of_a_call_back(serve: Serve) -> None:
+    call = {"functionCall": {"name": "add", "args": {"a": 1}}, "thoughtSignature": "c2ln"}
+    first = [{"text": "One mo"}, {"text": "ment.", "thoughtSignature": "dGV4dA=="}, call]
+    answers = [first, [{"text": "2"}]]
+
+    async def handler(request: Request) -> None:
+        parts = answers[len(server.requests) - 1]
+        await sending(
+            *(
+                b"data: %b\n\n"
+                % json.dumps({"candidates": [{"content": {"parts": [part]}}]}).encode()
+                for part in parts
+            ),
+            b'data: {"candidates": [{"finishReason": "STOP"}]}\n\n',
+        )(request)
+
+    @nb.tool
+    def add(a: int) -> int:
+        """Adds one."""
+        return a + 1
+
+    server = serve(handler)
+    agent = nb.Agent(nb.Gemini("g", KEY, base_url=server.url), [add])
+    stream = agent.stream("go")
+    assert (await stream).text == "One moment.2"
+    model_parts = server.requests[1].json["contents"][1]["parts"]
+    assert model_parts == [{"text": "One moment."}, call]
+    html = stream.to_html()
+    assert "Thought for" not in html
+    assert "One moment." in html
+
+
 # Leaving ──────────────────────────────────────────────────────────────────────
 
 

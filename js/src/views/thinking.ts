@@ -34,7 +34,10 @@ export class ThinkingBlock implements Block {
   }
 
   grew(part: Part): void {
-    this.#cursor.follow(part as TextPart);
+    const thought = part as TextPart;
+    // a signature alone is for the provider
+    this.node.hidden = thought.content.length === 0 && thought.redacted === "";
+    this.#cursor.follow(thought);
     this.#settled = false;
   }
 
