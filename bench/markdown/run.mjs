@@ -1,4 +1,6 @@
 // Measures the markdown engines in Chromium: node run.mjs [--engine NAME]... [--text NAME]...
+// --pairs N: only the total CPU of the 20k text, N rounds over the engines, as medians of the ratio to the
+// first engine of the same round.
 // Prints milliseconds of main thread, style, layout and paint included. Read ratios, not milliseconds.
 
 import { existsSync } from "node:fs";
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     engine: { type: "string", multiple: true },
     text: { type: "string", multiple: true },
     "no-cpu": { type: "boolean" },
+    pairs: { type: "string" },
     hostile: { type: "boolean" },
     screenshots: { type: "string" },
   },
@@ -163,6 +166,27 @@ if (values.hostile) {
       await page.close();
     }
   }
+  await browser.close();
+  process.exit();
+}
+
+if (values.pairs) {
+  const rounds = [];
+  for (let round = 0; round < Number(values.pairs); round++) {
+    const took = [];
+    for (const engine of engines) {
+      took.push((await bounded((opened) => total(opened, engine, "20k"))) ?? Number.NaN);
+    }
+    rounds.push(took);
+  }
+  const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+  console.table(
+    engines.map((engine, i) => ({
+      engine,
+      "CPU, 20k": median(rounds.map((took) => took[i])).toFixed(0),
+      ratio: median(rounds.map((took) => took[i] / took[0])).toFixed(2),
+    })),
+  );
   await browser.close();
   process.exit();
 }
