@@ -111,9 +111,10 @@ export class Leaf implements Referrer {
     const known = this.#source;
     if (!this.#whole || this.#behind || !this.#live || source.length <= known.length) return false;
     if (source.length - this.#settledTo > SLICE + TAIL || !source.startsWith(known)) return false;
-    const word = Math.max(known.lastIndexOf(" "), known.lastIndexOf("\n")) + 1;
-    if (word === known.length && known.endsWith("\n")) return false;
-    const last = PLAIN.test(source.slice(word)) ? lastText(this.#nodes) : null;
+    if (known.endsWith("\n")) return false;
+    // From the last word but one on: a mark before them has shown by then what it opens.
+    const words = known.lastIndexOf(" ", known.lastIndexOf(" ") - 1) + 1;
+    const last = PLAIN.test(source.slice(words)) ? lastText(this.#nodes) : null;
     if (!last?.dom) return false;
     const added = source.slice(known.length);
     last.text += added;

@@ -156,6 +156,27 @@ test("long paragraphs: the same however they are cut, and as the library's", () 
   }
 });
 
+test("while it arrives, text is drawn as all of it would be at once", () => {
+  const next = random(11);
+  for (let round = 0; round < 60; round++) {
+    let markdown = round % 3 ? "" : "- ";
+    while (markdown.length < 250) {
+      const phrase = next() < 0.3 ? PHRASES[Math.floor(next() * PHRASES.length)] : "and, so on";
+      markdown += `${phrase}${next() < 0.1 ? "\n" : " "}`;
+    }
+    const root = document.createElement("div");
+    const renderer = createMarkdown(root);
+    let drawn = "";
+    for (const piece of randomCuts(markdown, next, 9)) {
+      renderer.append(piece);
+      drawn += piece;
+      const fresh = document.createElement("div");
+      createMarkdown(fresh).append(drawn);
+      expect(structure(root), JSON.stringify(drawn)).toBe(structure(fresh));
+    }
+  }
+});
+
 test("long blocks are grouped and still the library's", () => {
   const line = (n: number): string => `item **${n}** \`c\``;
   const many = (make: (n: number) => string): string =>
