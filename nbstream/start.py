@@ -121,6 +121,7 @@ def _remember(stream: Stream, history: History, messages: list[Message]) -> None
 
 
 def _asking(chat: ChatModel, request: ChatRequest) -> Source:
+    chat.load()
     return Source(
         events=lambda: chat.events(request),
         model=chat.name,

@@ -367,6 +367,7 @@ def turn(
         request = msgspec.structs.replace(request, tools=[tool.spec for tool in runnable])
     if schema is not None:
         request = _asking_for(schema, request, model)
+    model.load()
     return AgentTurn(model, request, prompt, tools=runnable, schema=schema, **options).source
 
 

@@ -138,6 +138,9 @@ class ChatModel:
         """Whether the model's adapter can do it: streaming, tools, vision, json, thinking."""
         return feature in self.features
 
+    def load(self) -> None:
+        """Load the libraries a request needs, so that its times are the server's alone."""
+
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be shown, stored or sent anywhere but to the provider."""
         return ()

@@ -152,6 +152,14 @@ def _same_origin(a: httpx.URL, b: httpx.URL) -> bool:
     return upgraded and a.host == b.host and a.port in (None, 80) and b.port in (None, 443)
 
 
+def load(verify: Verify) -> None:
+    """Do now what the first connection would have to wait for."""
+    import httpx  # noqa: F401
+
+    if isinstance(verify, bool):
+        _ssl_context(verify)
+
+
 @lru_cache(maxsize=8)
 def _ssl_context(verify: Verify) -> ssl.SSLContext:
     import httpx

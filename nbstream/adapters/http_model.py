@@ -14,7 +14,7 @@ from nbstream.events import StreamEvent
 from .base import ChatModel, ChatRequest, Timeouts
 from .decoding import Body, Framer, PayloadDecoder, body_events
 from .failures import Endpoint
-from .http import Verify, post
+from .http import Verify, load, post
 from .providers import key_from_environment
 from .sse import MAX_LINE
 
@@ -57,6 +57,9 @@ class HTTPModel(ChatModel):
             self.key_names = (api_key_name,)
             self.key_needed = True
         self._api_key = api_key
+
+    def load(self) -> None:
+        load(self.verify)
 
     # ── what a wire format defines ────────────────────────────────────────────
 
