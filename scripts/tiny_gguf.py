@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 
-import gguf
+import gguf  # pyright: ignore[reportMissingImports]
 import numpy as np
 
 WIDTH, LAYERS, HEADS, FEED, CONTEXT = 64, 2, 4, 128, 2048
