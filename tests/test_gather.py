@@ -13,7 +13,8 @@ from tests.servers import Request, Server, chat, chat_event
 class Flaky:
     """Answers with the prompt's number; every tenth request fails, some before and some after the first token."""
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float = 0.01) -> None:
+        self.delay = delay
         self.now = self.most = 0
 
     async def __call__(self, request: Request) -> None:
@@ -30,7 +31,7 @@ class Flaky:
                 await asyncio.sleep(0.02)
                 request.reset()
             else:
-                await chat([f"answer {number} ", "is ", "here"], delay=0.01)(request)
+                await chat([f"answer {number} ", "is ", "here"], delay=self.delay)(request)
         finally:
             self.now -= 1
 
@@ -84,7 +85,7 @@ async def test_stop_begins_nothing_more(serve):
 async def test_the_view_counts_and_opens(serve):
     from nbstream.batch_view import BatchView
 
-    batch = ask(serve(Flaky()), 40, 8)
+    batch = ask(serve(Flaky(delay=0.1)), 40, 8)
     view = BatchView(batch)
     states: list[str] = []
     view.observe(lambda change: states.append(change["new"]), "states")
