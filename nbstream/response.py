@@ -3,19 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .events import FinishReason, StreamEvent, Usage
 from .frozen import to_html, to_markdown, to_text
 from .metrics import Metrics
 from .parts import Step, ToolPart
+from .recording import write_recording
 from .transcript import Status, Transcript
 
 #: Shows a response in a notebook cell. The notebook's room, floors above, puts itself here.
 displayer: Callable[[Response], object] | None = None
 
 
-class Response:
+class Answer:
+    """What a run has said, as `Stream` shows it while it runs and `Response` when it has ended."""
+
+    transcript: Transcript
+    metrics: Metrics
+    events: list[StreamEvent]
+
+    @property
+    def status(self) -> Status:
+        """`pending`, `running`, `done`, `stopped` or `error`."""
+        return self.transcript.status
+
+    @property
+    def text(self) -> str:
+        """The answer: the first choice where there are several, the last step of a workflow."""
+        return self.transcript.text
+
+    @property
+    def thinking(self) -> str:
+        """The reasoning that the provider showed."""
+        return self.transcript.thinking
+
+    @property
+    def tool_calls(self) -> list[ToolPart]:
+        """The tool calls with their arguments and results, in the order in which they began."""
+        return self.transcript.tool_calls
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps of a workflow, each with its name, agent, duration (seconds) and usage."""
+        return self.transcript.steps
+
+    @property
+    def usage(self) -> Usage | None:
+        """The provider's token counts, summed over iterations and steps; None where it gave none."""
+        return self.transcript.usage
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why the answer ended; None while it has not."""
+        return self.transcript.finish_reason
+
+    def to_markdown(self) -> str:
+        """The answer as markdown, with tool calls and an error as quotes."""
+        return to_markdown(self.transcript)
+
+    def to_html(self) -> str:
+        """The answer as self-contained HTML: no script, nothing fetched."""
+        return to_html(self.transcript, self.metrics)
+
+    def save(self, path: str | Path) -> None:
+        """Write the events as a recording (JSON lines); `nbstream.replay` plays it."""
+        write_recording(path, self.events)
+
+
+class Response(Answer):
     """The answer of a run that has ended, whole or in part. `str(response)` is its text.
 
     `output` is the validated value where an output type was asked for. `partial` is true where the
@@ -29,33 +86,9 @@ class Response:
         self.output: Any = None
 
     @property
-    def text(self) -> str:
-        return self.transcript.text
-
-    @property
-    def thinking(self) -> str:
-        return self.transcript.thinking
-
-    @property
-    def tool_calls(self) -> list[ToolPart]:
-        return self.transcript.tool_calls
-
-    @property
-    def steps(self) -> list[Step]:
-        """The steps of a workflow, each with its name, agent, duration (seconds) and usage."""
-        return self.transcript.steps
-
-    @property
-    def usage(self) -> Usage | None:
-        return self.transcript.usage
-
-    @property
     def finish_reason(self) -> FinishReason:
+        """Why the answer ended; `unknown` where nobody said."""
         return self.transcript.finish_reason or "unknown"
-
-    @property
-    def status(self) -> Status:
-        return self.transcript.status
 
     @property
     def partial(self) -> bool:
@@ -70,8 +103,8 @@ class Response:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {
-            "text/html": to_html(self.transcript, self.metrics),
-            "text/markdown": to_markdown(self.transcript),
+            "text/html": self.to_html(),
+            "text/markdown": self.to_markdown(),
             "text/plain": to_text(self.transcript),
         }
 

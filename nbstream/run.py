@@ -8,25 +8,21 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterable
-from pathlib import Path
 from typing import Any
 
 from .adapters.base import Source, Timeouts
 from .budget import Budget
 from .config import setting
 from .errors import NbstreamError, StreamTimeoutError, UsageError, error_from_event
-from .events import Error, FinishReason, RunEnd, StreamEvent, Usage, Warning, event_type, stamp
-from .frozen import to_html, to_markdown
+from .events import Error, RunEnd, StreamEvent, Warning, event_type, stamp
 from .metrics import Metrics
-from .parts import ToolPart
 from .portal import portal
 from .pricing import cost_of
 from .pump import Pump
 from .reader import Reader, answer_text, every_event
-from .recording import write_recording
-from .response import Response
+from .response import Answer, Response
 from .tables import EventList
-from .transcript import Status, Transcript
+from .transcript import Transcript
 
 Callback = Callable[[Any], object]
 
@@ -34,7 +30,7 @@ Callback = Callable[[Any], object]
 displayer: Callable[[Stream], object] | None = None
 
 
-class Stream:
+class Stream(Answer):
     """One run: awaitable, iterable from async and sync code, displayable, stoppable.
 
     It starts when it is displayed, awaited, iterated, asked for its `result()` or told to `start()`. It
@@ -73,31 +69,6 @@ class Stream:
         )
 
     # ── what it has said ──────────────────────────────────────────────────────
-
-    @property
-    def status(self) -> Status:
-        return self.transcript.status
-
-    @property
-    def text(self) -> str:
-        """The answer so far."""
-        return self.transcript.text
-
-    @property
-    def thinking(self) -> str:
-        return self.transcript.thinking
-
-    @property
-    def tool_calls(self) -> list[ToolPart]:
-        return self.transcript.tool_calls
-
-    @property
-    def usage(self) -> Usage | None:
-        return self.transcript.usage
-
-    @property
-    def finish_reason(self) -> FinishReason | None:
-        return self.transcript.finish_reason
 
     @property
     def error(self) -> NbstreamError | None:
@@ -203,18 +174,6 @@ class Stream:
     def text_deltas(self) -> Reader[str]:
         """Iterate over the new pieces of the answer as strings, with `async for` or `for`."""
         return Reader(self, answer_text)
-
-    def to_markdown(self) -> str:
-        """The answer as markdown, with tool calls and an error as quotes."""
-        return to_markdown(self.transcript)
-
-    def to_html(self) -> str:
-        """The run so far as self-contained HTML: no script, nothing fetched."""
-        return to_html(self.transcript, self.metrics)
-
-    def save(self, path: str | Path) -> None:
-        """Write the events so far as a recording (JSON lines); `nbstream.replay` plays it."""
-        write_recording(path, self.events)
 
     def on(self, callback: Callback, types: str | Iterable[str] | None = None) -> Stream:
         """Call `callback(event)` for each event from now on, or only for the given `types`.
