@@ -1,4 +1,4 @@
-"""The same agent against one server in three wire formats: the transcripts are the same."""
+"""The same agents against two model servers in four ways: the transcripts are the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import nbstream as nb
-from nbstream.events import ToolApproval, ToolProgress
+from nbstream.order import Order
+from tests.model_server import Say, conversations
 
 pytestmark = [  # litellm's own
     pytest.mark.filterwarnings("ignore:Item .* on TypedDict class"),
@@ -23,6 +24,21 @@ PATHS: dict[str, Callable[[str], nb.ChatModel]] = {
     "litellm-openai": lambda url: nb.LiteLLM("openai/m", api_base=f"{url}/v1", api_key=KEY),
     "litellm-anthropic": lambda url: nb.LiteLLM("anthropic/claude-m", api_base=url, api_key=KEY),
 }
+SCRIPTS = {
+    "plan a trip": [
+        Say("I look it up.", [("weather", {"city": "Köln"}), ("trains", {})]),
+        Say("", [("book", {"seats": 2, "note": "by the window"})]),
+        Say("Sunny, but no trains, and nothing was booked."),
+    ],
+    "around and around": [Say("", [("weather", {"city": "Köln"})]), Say("That is all I know.")],
+    "for ever": [Say("", [("weather", {"city": "Köln"})])],
+}
+
+
+@pytest.fixture(params=["aimock", "scripted"])
+def server(request, aimock, serve) -> str:
+    """aimock says what aimock.json says, the scripted server the same."""
+    return aimock if request.param == "aimock" else serve(conversations(SCRIPTS)).url
 
 
 @pytest.fixture(autouse=True)
@@ -51,22 +67,17 @@ def book(seats: int, note: str = ""):
     return "booked"
 
 
-def shape(stream: nb.Stream) -> dict[str, Any]:
+def said(stream: nb.Stream) -> list[Any]:
     """What was said and done, without what only this provider and this moment know."""
-    ids: dict[str, str] = {}
-    parts = []
-    for part in stream.transcript.parts:
-        plain = {k: v for k, v in part.to_dict().items() if k not in ("time", "until", "duration")}
-        if "call_id" in plain:
-            plain["call_id"] = ids.setdefault(plain["call_id"], f"call {len(ids)}")
-            del plain["arguments_text"]
-        parts.append(plain)
-    return {
-        "parts": parts,
-        "iterations": stream.transcript.iteration,
-        "finish_reason": stream.finish_reason,
-        "warnings": [w.message for w in stream.transcript.warnings],
-    }
+    order = Order()
+    assert not any(order.violation(event) for event in stream.events)
+    assert not order.closing()
+    return [
+        (part.name, part.arguments, part.status, part.progress, part.result)
+        if part.kind == "tool"
+        else part.text
+        for part in stream.transcript.parts
+    ]
 
 
 def deny(stream: nb.Stream) -> nb.Stream:
@@ -77,39 +88,52 @@ def deny(stream: nb.Stream) -> nb.Stream:
     return stream.on(answer, "tool_approval")
 
 
-async def run(model: nb.ChatModel) -> dict[str, Any]:
-    agent = nb.Agent(model, [weather, trains, book], approve=["book"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_parallel_failing_denied_and_streaming_tools(server, path):
+    agent = nb.Agent(PATHS[path](server), [weather, trains, book], approve=["book"])
     stream = deny(agent.stream("plan a trip"))
     await stream
-    assert [e.content for e in stream.events if isinstance(e, ToolProgress)] == ["asking Köln"]
-    assert any(isinstance(e, ToolApproval) for e in stream.events)
-    return shape(stream)
+    assert said(stream) == [
+        "I look it up.",
+        ("weather", {"city": "Köln"}, "done", ["asking Köln"], {"city": "Köln", "sky": "sunny"}),
+        ("trains", {}, "error", [], "ConnectionError: the time table is down"),
+        (
+            "book",
+            {"seats": 2, "note": "by the window"},
+            "denied",
+            [],
+            "The user did not allow this call.",
+        ),
+        "Sunny, but no trains, and nothing was booked.",
+    ]
+    assert (stream.transcript.iteration, stream.finish_reason) == (3, "stop")
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_parallel_failing_denied_and_streaming_tools(aimock, path):
-    said = await run(PATHS[path](aimock))
-    assert [part["kind"] for part in said["parts"]] == ["text", "tool", "tool", "tool", "text"]
-    one, two, three = (part for part in said["parts"] if part["kind"] == "tool")
-    assert (one["status"], one["result"]) == ("done", {"city": "Köln", "sky": "sunny"})
-    assert (two["status"], two["result"]) == (
-        "error",
-        "ConnectionError: the time table is down",
-    )
-    assert (three["status"], three["arguments"]) == (
-        "denied",
-        {"seats": 2, "note": "by the window"},
-    )
-    assert said["iterations"] == 3
-    assert said["parts"][-1]["text"] == "Sunny, but no trains, and nothing was booked."
-    if path != "openai":
-        assert said == await run(PATHS["openai"](aimock))
+async def test_max_iterations_ends_gracefully(server, path):
+    agent = nb.Agent(PATHS[path](server), [weather], max_iterations=2)
+    stream = agent.stream("around and around")
+    await stream
+    call = ("weather", {"city": "Köln"}, "done", ["asking Köln"], {"city": "Köln", "sky": "sunny"})
+    assert said(stream) == [call, "That is all I know."]
+    assert (stream.transcript.iteration, stream.finish_reason) == (2, "stop")
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_max_iterations_ends_gracefully(aimock, path):
-    agent = nb.Agent(PATHS[path](aimock), [weather], max_iterations=2)
-    response = await agent.run("around and around")
-    assert response.text == "That is all I know."
-    assert response.finish_reason == "stop"
-    assert len(response.tool_calls) == 1
+async def test_a_model_that_calls_for_ever_is_ended(serve, path):
+    server = serve(conversations(SCRIPTS)).url
+    stream = nb.Agent(PATHS[path](server), [weather], max_iterations=3).stream("for ever")
+    await stream
+    call = ("weather", {"city": "Köln"}, "done", ["asking Köln"], {"city": "Köln", "sky": "sunny"})
+    unrun = ("weather", {"city": "Köln"}, "error", [], "not run: no iteration left")
+    assert said(stream) == [call, call, unrun]
+    (warning,) = stream.transcript.warnings
+    assert warning.message == "No answer within max_iterations=3."
+    assert stream.finish_reason == "tool_calls"
+
+
+async def test_the_next_turn_goes_on_after_calls_that_did_not_run(serve):
+    server = serve(conversations({"for ever": [*SCRIPTS["for ever"], Say("Well then.")]})).url
+    agent = nb.Agent(PATHS["openai"](server), [weather], max_iterations=1)
+    await agent.run("for ever")
+    assert (await agent.run("And now?")).text == "Well then."
