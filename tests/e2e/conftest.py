@@ -53,17 +53,19 @@ def kernel(request: pytest.FixtureRequest) -> str:
 async def open_notebook(
     lab: LabServer, browser: Browser, request: pytest.FixtureRequest
 ) -> AsyncIterator[OpenNotebook]:
-    """`await open_notebook([source, …], kernel=…)` opens a notebook in a fresh page.
+    """`await open_notebook([source, …], kernel=…)` opens a notebook in JupyterLab, in a fresh page.
 
-    A failing test leaves a screenshot in test-results/.
+    With `program=Notebook7` it is opened there. A failing test leaves a screenshot in test-results/.
     """
     page = await new_page(browser)
     notebook: Notebook | None = None
 
-    async def open(cells: Sequence[str], kernel: str = "python3") -> Notebook:
+    async def open(
+        cells: Sequence[str], kernel: str = "python3", program: type[Notebook] = Notebook
+    ) -> Notebook:
         nonlocal notebook
         name = f"{request.node.originalname}.ipynb"
-        notebook = await Notebook.open(lab, page, cells, kernel, name)
+        notebook = await program.open(lab, page, cells, kernel, name)
         return notebook
 
     yield open

@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real browser: the server process and the page objects."""
+"""A real JupyterLab and Notebook 7 in a real browser: the server process and the page objects."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ expect.set_options(timeout=30_000)
 
 
 class LabServer:
-    """`jupyter lab` on a free loopback port, with directories of its own."""
+    """`jupyter lab` on a free loopback port, with directories of its own. It serves Notebook 7 as well."""
 
     def __init__(self, url: str, home: Path) -> None:
         self.url, self.root, self.log = url, home / "notebooks", home / "server.log"
@@ -51,6 +51,7 @@ class LabServer:
             "ServerApp.disable_check_xsrf": True,
             "IdentityProvider.token": "",
             "LabApp.expose_app_in_browser": True,
+            "JupyterNotebookApp.expose_app_in_browser": True,
         }
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -127,6 +128,8 @@ def _wait_for_url(process: subprocess.Popen, runtime: Path, log: Path) -> str:
 class Notebook:
     """A notebook open in JupyterLab. Cells count from 0."""
 
+    PAGE = "lab/tree/{}?reset"
+
     def __init__(self, server: LabServer, page: Page, name: str) -> None:
         self.server, self.page, self.name = server, page, name
         self.path = server.root / name
@@ -150,7 +153,7 @@ class Notebook:
     @classmethod
     async def open_file(cls, server: LabServer, page: Page, name: str) -> Notebook:
         notebook = cls(server, page, name)
-        await page.goto(f"{server.url}/lab/tree/{name}?reset")
+        await page.goto(f"{server.url}/{cls.PAGE.format(name)}")
         await notebook._ready()
         return notebook
 
@@ -247,6 +250,12 @@ class Notebook:
         path = SCREENSHOTS / f"{name}.png"
         await self.page.screenshot(path=path)
         return path
+
+
+class Notebook7(Notebook):
+    """The same, open in Notebook 7."""
+
+    PAGE = "notebooks/{}"
 
 
 async def eventually(condition: Any, timeout: float = 30, step: float = 0.01) -> Any:
