@@ -40,6 +40,7 @@ class MessagesDecoder(PayloadDecoder):
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
         self._message = ""
+        self._open = False  # a message has begun and not stopped
         self._figures: dict[str, Any] = {}
         self._usage: Usage | None = None
         self._started: dict[
@@ -70,7 +71,7 @@ class MessagesDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
-            return [] if value is None else [self.raw(value)]
+            return [self.raw(value)]
         handler = _HANDLERS.get(value.get("type", ""))
         if handler is None:
             if value.get("error"):
@@ -83,17 +84,28 @@ class MessagesDecoder(PayloadDecoder):
         if not isinstance(value, dict) or value.get("type") != "message":
             return self.payload(value)
         events = list(self._message_start({"message": value}))
+        self._open = False
         self.word = value.get("stop_reason")
+        return events
+
+    def end(self) -> list[StreamEvent]:
+        events = super().end()
+        if self._open and self.word is not None:
+            events.insert(0, Warning("the stream ended without its message_stop"))
         return events
 
     # ── one event each ────────────────────────────────────────────────────────
 
     def _message_start(self, value: dict[str, Any]) -> list[StreamEvent]:
         message = value.get("message") or {}
+        events: list[StreamEvent] = []
+        if self._open:
+            events.append(Warning("a message began before the one before it had stopped"))
+        self._open = True
         if (name := str(message.get("id") or "")) != self._message:
             self._message, self._figures = name, {}
             self.another()
-        events = self._count(message.get("usage"))
+        events += self._count(message.get("usage"))
         for index, block in enumerate(message.get("content") or ()):
             events += self._block_start({"index": index, "content_block": block})
             events += self._block_stop({"index": index})
@@ -178,6 +190,9 @@ class MessagesDecoder(PayloadDecoder):
             events.append(self.raw({"container": delta["container"]}))
         return events
 
+    def _message_stop(self, value: dict[str, Any]) -> None:
+        self._open = False
+
     def _error(self, value: dict[str, Any]) -> None:
         self.fail(value)
 
@@ -239,7 +254,7 @@ _HANDLERS: dict[str, Any] = {
     "content_block_delta": MessagesDecoder._block_delta,
     "content_block_stop": MessagesDecoder._block_stop,
     "message_delta": MessagesDecoder._message_delta,
-    "message_stop": MessagesDecoder._ignore,
+    "message_stop": MessagesDecoder._message_stop,
     "error": MessagesDecoder._error,
     "ping": MessagesDecoder._ignore,
 }

@@ -94,7 +94,7 @@ class BedrockDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict) or not value:
-            return [] if value is None else [self.raw(value)]
+            return [self.raw(value)]
         kind, content = next(iter(value.items()))
         if kind == "type" or "type" in value:
             return self._anthropic(value)
@@ -111,6 +111,9 @@ class BedrockDecoder(PayloadDecoder):
 
     def close(self) -> list[StreamEvent]:
         return [*(self._messages.close() if self._messages else ()), *super().close()]
+
+    def end(self) -> list[StreamEvent]:
+        return self._messages.end() if self._messages else super().end()
 
     def _chunk(self, content: Any) -> Iterable[StreamEvent]:
         data = content.get("bytes") if isinstance(content, dict) else None

@@ -17,7 +17,7 @@ class CohereDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
-            return [] if value is None else [self.raw(value)]
+            return [self.raw(value)]
         kind = value.get("type") or ""
         message = (value.get("delta") or {}).get("message") or {}
         key = value.get("index")

@@ -20,12 +20,14 @@ from nbstream.events import (
     ThinkingDelta,
     Warning,
 )
+from nbstream.recording import Answer as AnswerFacts
 
 from .blocks import Blocks, finish_reason
 from .failures import Endpoint, page_error, payload_error
 from .http import Answer
 from .lines import ArrayDecoder
-from .sse import MAX_LINE, EventStreamDecoder
+from .sse import MAX_LINE, EventStreamDecoder, ServerEvent
+from .wiretap import wiretap
 
 #: A stream with this many unreadable messages in a row is not a stream.
 MAX_GARBAGE = 50
@@ -64,7 +66,7 @@ class PayloadDecoder:
         self.finished: set[int] = set()  # the choices that gave a reason, where there are several
         self.oddities: list[StreamEvent] = []  # what is to be said after the message being read
         self._garbage = 0
-        self._late = self._replaced = self._another = False
+        self._late = self._replaced = self._another = self._null = False
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         """The events of one payload, as plain dicts and lists."""
@@ -81,18 +83,33 @@ class PayloadDecoder:
         value, odd = self.parse(data)
         if odd:
             return odd
-        if not isinstance(message, bytes) and message.event == "error":
+        if value is None:
+            self.messages -= 1
+        elif not isinstance(message, bytes) and message.event == "error":
             self.fail(value)
             return ()
         return self.read(value)
 
+    def null(self) -> Iterable[StreamEvent]:
+        """What to say about a message that is null."""
+        self._null, told = True, self._null
+        return () if told else [Warning("a message that is null was passed over")]
+
     def read(self, value: Any, whole: bool = False) -> Iterable[StreamEvent]:
         """`payload`, or `whole`, for a value whose shape nobody has checked."""
+        if value is None:
+            return self.null()
         try:
             return self.whole(value) if whole else self.payload(value)
         except (TypeError, AttributeError, LookupError, ValueError):
             self.messages -= 1
             return self.garbage(msgspec.json.encode(value, enc_hook=repr).decode())
+
+    def take(self, value: Any) -> Iterable[StreamEvent]:
+        """The events of one payload of a library's stream."""
+        if self.word is None:
+            return self.read(value)
+        return self.late(self.read(value))
 
     def parse(self, data: bytes) -> tuple[Any, list[StreamEvent]]:
         """The value of a JSON text; or None and what to say about one that cannot be read."""
@@ -219,6 +236,20 @@ class Body:
         self._held = b""
         self._kind: Literal["unknown", "stream", "page", "json"] = "unknown"
 
+    def facts(self) -> AnswerFacts:
+        """What a recording of the bytes must say, so that they can be read again."""
+        whom = self.decoder.endpoint
+        return AnswerFacts(
+            wire=self.decoder.source,
+            provider=whom.provider,
+            model=whom.model,
+            url=whom.mask(whom.url),
+            key_name=whom.key_name,
+            status=self._status,
+            content_type=self._content_type,
+            streamed=self._streamed,
+        )
+
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes. Never raises: see `failure`."""
         events: list[StreamEvent] = []
@@ -313,9 +344,17 @@ class Body:
         if self._kind == "json" and self.failure is None:
             return self._whole(events)
         if not self.done:
-            rest = [*self._framer.feed(self._held), *self._framer.finish()]
-            for message in rest:
+            for message in self._framer.feed(self._held):
                 events += decoder.decode(message)
+            for message in self._framer.finish():
+                if isinstance(message, ServerEvent) and message.data.strip() not in (
+                    b"",
+                    b"[DONE]",
+                ):
+                    events.append(Warning("the last message lacked its blank line; it is kept"))
+                events += decoder.decode(message)
+            if decoder.messages and (rest := getattr(self._framer, "rest", b"")):
+                events += decoder.garbage(rest.decode("utf-8", "replace"))
         if self.failure is None and not decoder.messages and not decoder.done:
             raise self._nothing()
         return None
@@ -358,7 +397,10 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
 
     What had arrived before a failure is given before the failure is raised.
     """
-    chunks = answer.chunks()
+    chunks, tap = answer.chunks(), wiretap(body.decoder.endpoint, body.facts())
+    if tap is not None:
+        chunks = tap.chunks(chunks)
+    broken: NbstreamError | None = None
     held: bool | None = None
     try:
         async for chunk in chunks:
@@ -371,19 +413,24 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
                 )
             if body.done or body.decoder.word is not None:
                 break
-        while (
-            not body.done
-        ):  # it has said why it finished: take what follows, but do not wait for it
+        # it has said why it finished: take what follows, but do not wait for it
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + LINGER
+        while not body.done:
             try:
-                chunk = await asyncio.wait_for(anext(chunks), LINGER)
+                chunk = await asyncio.wait_for(anext(chunks), max(deadline - clock(), 0))
             except (StopAsyncIteration, asyncio.TimeoutError):
                 break
-            for event in body.feed(chunk):
+            if events := body.feed(chunk):
+                deadline = clock() + LINGER
+            for event in events:
                 yield event
     except NbstreamError as error:
-        body.failure = error
+        body.failure = broken = error
     finally:
         await chunks.aclose()
+    if tap is not None:
+        tap.end(broken)
     for event in body.finish():
         yield event
     if body.failure is not None:

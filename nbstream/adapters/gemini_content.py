@@ -41,7 +41,7 @@ class GeminiDecoder(PayloadDecoder):
         if isinstance(value, list):
             return [event for item in value for event in self.payload(item)]
         if not isinstance(value, dict):
-            return [] if value is None else [self.raw(value)]
+            return [self.raw(value)]
         if "event_type" in value:
             return self._interaction(value)
         if isinstance(inner := value.get("response"), dict) and "candidates" in inner:

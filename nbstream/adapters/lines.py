@@ -49,10 +49,12 @@ class ArrayDecoder:
     """A JSON array that arrives piece by piece: `feed` bytes, get its whole elements.
 
     Looks at each byte once: it only follows strings and nesting, the values are parsed by the caller.
+    `rest` holds, after `finish`, an element that was cut off.
     """
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
         self.max_line = max_line
+        self.rest = b""
         self._value = bytearray()
         self._depth = 0
         self._in_string = False
@@ -91,4 +93,5 @@ class ArrayDecoder:
         return values
 
     def finish(self) -> list[bytes]:
+        self.rest = bytes(self._value)
         return []

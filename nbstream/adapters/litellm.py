@@ -74,14 +74,17 @@ class LiteLLM(ChatModel):
             secrets=self.secrets(),
         )
         decoder = ChatDecoder(endpoint)
+        decoder.blocks.fragile = True
         try:
             stream = await litellm.acompletion(**self._arguments(request))
         except Exception as error:
             raise _hinted(sdk_error(error, endpoint)) from None
         try:
             async for chunk in stream:
-                for event in decoder.payload(plain_deep(chunk)):
+                for event in decoder.take(plain_deep(chunk)):
                     yield event
+                if decoder.done:
+                    break
         except Exception as error:
             for event in decoder.close():
                 yield event

@@ -136,9 +136,7 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
                     if body.done:
                         break
                 elif decoder is not None:
-                    ended = decoder.word is not None
-                    events = decoder.read(to_payload(item))
-                    for event in decoder.late(events) if ended else events:
+                    for event in decoder.take(None if item is None else to_payload(item)):
                         yield event
                     if decoder.done:
                         break

@@ -61,7 +61,7 @@ class OllamaDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
-            return [] if value is None else [self.raw(value)]
+            return [self.raw(value)]
         events: list[StreamEvent] = []
         message = value.get("message")
         if isinstance(message, dict):

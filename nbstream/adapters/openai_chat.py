@@ -101,7 +101,7 @@ class ChatDecoder(PayloadDecoder):
             delta = inner["delta"]
             said = delta.__dict__
         except (AttributeError, KeyError, TypeError, ValueError):
-            return self.read(plain_deep(plain(item)))
+            return PayloadDecoder.read(self, plain_deep(plain(item)))
         if (
             fields.get("usage") is not None
             or inner.get("finish_reason") is not None
@@ -116,7 +116,7 @@ class ChatDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
-            return [] if value is None else [self.raw(value)]
+            return [self.raw(value)]
         events: list[StreamEvent] = []
         choices = value.get("choices")
         for position, choice in enumerate(choices if isinstance(choices, list) else ()):

@@ -38,7 +38,7 @@ class ResponsesDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
-            return [] if value is None else [self.raw(value)]
+            return [self.raw(value)]
         kind = value.get("type") or ""
         handler = _HANDLERS.get(kind)
         if handler is not None:

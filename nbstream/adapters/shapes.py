@@ -119,7 +119,7 @@ class SniffingDecoder(PayloadDecoder):
         if self._inner is None:
             self._inner = decoder_for(value)
             if self._inner is None:
-                return [] if value is None else [self.raw(value)]
+                return [self.raw(value)]
             self._inner.endpoint = self.endpoint
         self._inner.blocks.fragile = self._inner.blocks.fragile or self.blocks.fragile
         events = self._inner.payload(value)
@@ -146,9 +146,10 @@ class TextDecoder(PayloadDecoder):
         super().__init__(endpoint)
         self.blocks.fragile = True
 
+    def null(self) -> Iterable[StreamEvent]:
+        return ()  # the last delta of many an SDK
+
     def payload(self, value: Any) -> Iterable[StreamEvent]:
-        if value is None or value == "":
-            return ()
         return self.blocks.text(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
 
     def end(self) -> list[StreamEvent]:
@@ -183,7 +184,9 @@ class ChunkObjectDecoder(ChatDecoder):
     """Chat chunks as objects of an SDK."""
 
     def read(self, value: Any, whole: bool = False) -> Iterable[StreamEvent]:
-        return super().read(value, whole) if isinstance(value, dict) else self.chunk(value)
+        if value is None or isinstance(value, dict):
+            return super().read(value, whole)
+        return self.chunk(value)
 
 
 class HelperDecoder(ChatDecoder):

@@ -436,28 +436,6 @@ async def test_a_fifty_megabyte_line(serve: Serve) -> None:
     assert len(error.data) <= 4000
 
 
-async def test_malformed_line(serve: Serve) -> None:
-    stream = ask(serve(sending(KEPT, b'data: {"choices": [}\n\n', KEPT, END)))
-    response = await stream
-    assert response.text == "keptkept"
-    assert stream.transcript.raw_count == 1
-
-
-async def test_text_after_the_finish_reason_is_kept(serve: Serve) -> None:
-    late = [chat_event({"content": text}) for text in (" and", " more")]
-    stream = ask(serve(sending(KEPT, chat_event({}, "stop"), *late, b"data: [DONE]\n\n")))
-    response = await stream
-    assert (response.text, response.finish_reason) == ("kept and more", "stop")
-    assert warnings_of(stream).count("after the finish reason") == 1
-
-
-async def test_bytes_that_are_not_utf8_are_told_once(serve: Serve) -> None:
-    broken = chat_event({"content": "x?"}).replace(b"?", b"\xff")
-    stream = ask(serve(sending(KEPT, broken, broken, END)))
-    assert (await stream).text == "keptx\ufffdx\ufffd"
-    assert warnings_of(stream).count("not UTF-8") == 1
-
-
 @pytest.mark.parametrize("chunked", ["each event a chunk", "one chunk"])
 @pytest.mark.parametrize(
     ("wait", "count", "warned"), [(0.3, 60, True), (0.3, 20, False), (0.0, 60, False)]
