@@ -23,7 +23,6 @@ from .errors import AuthenticationError, NbstreamError, UsageError
 from .fill import fill
 from .group import StreamGroup, compare
 from .history import History
-from .recording import Recorder
 from .response import Response
 from .run import Stream
 
@@ -164,7 +163,7 @@ class StreamMagics(Configurable):
         self.running.add(run)
         run.on(lambda _: self.running.discard(run), "run_end")
         if options.record:
-            run.on(Recorder(options.record))
+            run.record(options.record, options.raw)
         present(
             run,
             format=options.format,

@@ -16,6 +16,7 @@ from typing import Any
 
 from .adapters.base import Source, Timeouts
 from .adapters.masking import mask
+from .adapters.wiretap import Tap, listen
 from .attempts import attempts
 from .errors import NbstreamError, StreamTimeoutError
 from .events import (
@@ -60,6 +61,7 @@ class Pump:
         self._began = self._active = 0.0
         self._stalled = False
         self._timer: asyncio.TimerHandle | None = None
+        self.taps: list[Tap] = []
 
     @property
     def error(self) -> NbstreamError | None:
@@ -69,6 +71,7 @@ class Pump:
     async def run(self) -> None:
         """Run the source to its end. Never raises but `CancelledError`."""
         self._task = asyncio.current_task()
+        listen(*self.taps)
         self._begin()
         self._watch()
         try:
@@ -138,7 +141,7 @@ class Pump:
         due = [self._active + between] if between is not None else []
         if limits.total is not None:
             due.append(self._began + limits.total)
-        if not self._stalled:
+        if not (self._stalled or self._source.recorded):
             due.append(self._active + STALL_AFTER)
         if due:
             loop = asyncio.get_running_loop()
@@ -166,7 +169,7 @@ class Pump:
                 f"waited {between:g} s {waited}", "between" if self._got_content else "first"
             )
         else:
-            if idle >= STALL_AFTER and not self._stalled:
+            if idle >= STALL_AFTER and not (self._stalled or self._source.recorded):
                 self._stalled = True
                 self._emit(Stall(round(idle, 1), not self._got_content))
             self._watch()

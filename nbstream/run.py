@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 from .adapters.base import Source, Timeouts
@@ -20,6 +21,7 @@ from .portal import portal
 from .pricing import cost_of
 from .pump import Pump
 from .reader import Reader, answer_text, every_event
+from .recording import Recorder
 from .response import Answer, Response
 from .tables import EventList
 from .transcript import Transcript
@@ -184,6 +186,21 @@ class Stream(Answer):
         wanted = {types} if isinstance(types, str) else set(types) if types is not None else None
         self._callbacks.append(_Listener(callback, wanted))
         return self
+
+    def record(self, path: str | Path, raw: bool = False) -> Stream:
+        """Write every event to `path` as it happens; what has happened already comes first.
+
+        `raw` keeps the provider's bytes as well, so that `nbstream.replay` reads them through the adapter
+        again. Raises `UsageError` where the stream has started and its bytes are gone.
+        """
+        if raw and self._loop is not None:
+            raise UsageError("raw needs a stream that has not started.")
+        recorder = Recorder(path)
+        for event in self.events:
+            recorder(event)
+        if raw:
+            self._pump.taps.append(recorder)
+        return self.on(recorder)
 
     async def more(self, seen: int) -> None:
         """Wait until there are more than `seen` events, or the end."""

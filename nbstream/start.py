@@ -148,11 +148,17 @@ def show(source: Any, title: str = "", **options: Any) -> Stream:
 
 
 def replay(path: str | Path, speed: float | None = 1.0) -> Stream:
-    """The stream of a recording: the same events, at `speed` times the recorded pace (None: at once)."""
+    """The stream of a recording: the same events, at `speed` times the recorded pace (None: at once).
+
+    A raw recording of one request runs the provider's bytes through the adapter again.
+    """
     source = recorded(path, speed)
     return Stream(source, timeouts=Timeouts(first=None, between=None), retries=0)
 
 
-def record_to(folder: str | Path | None) -> None:
-    """Record every run of this session into `folder`, numbered in order; None ends it."""
-    configure(record_to=folder)
+def record_to(folder: str | Path | None, raw: bool = False) -> None:
+    """Record every run of this session into `folder`, named by time and model; None ends it.
+
+    `raw` keeps the providers' bytes as well. An agent's requests are recorded one by one.
+    """
+    configure(record_to=folder, record_raw=raw or None)

@@ -21,7 +21,7 @@ from .adapters.recorded import recorded
 from .config import setting
 from .errors import UsageError
 from .events import Error, RunStart, StreamEvent
-from .recording import SUFFIX, Recorder, is_whole
+from .recording import SUFFIX, is_whole
 from .run import Stream
 
 Mode = Literal["auto", "record", "replay", "off"]
@@ -47,8 +47,9 @@ def taped(model: ChatModel, request: ChatRequest) -> Source | None:
 
 def record(stream: Stream, model: ChatModel, request: ChatRequest) -> None:
     """Record a stream that calls the model, where the session's settings say so."""
+    raw = bool(setting("record_raw"))
     if (folder := setting("record_to")) is not None:
-        stream.on(Recorder(_unused(Path(folder), model)))
+        stream.record(_unused(Path(folder), model), raw)
     if (path := tape_path(model, request)) is not None:
         unfinished = path.with_suffix(f".{uuid.uuid4().hex[:8]}.part")
 
@@ -58,7 +59,7 @@ def record(stream: Stream, model: ChatModel, request: ChatRequest) -> None:
             else:
                 unfinished.unlink()
 
-        stream.on(Recorder(unfinished)).on(keep, "run_end")
+        stream.record(unfinished, raw).on(keep, "run_end")
 
 
 def request_events(model: ChatModel, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:

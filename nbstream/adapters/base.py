@@ -104,7 +104,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     `events` starts anew each time it is called. `portable`: it may run on any event loop (a client that
     the user opened is bound to the user's). `restartable`: calling it twice asks twice, so that a failure
     before the first token can be tried again. `secrets` are masked in everything a run shows. `turn` is
-    there where tools run.
+    there where tools run. `recorded`: its stalls are among its events.
     """
 
     events: Callable[[], AsyncGenerator[StreamEvent, None]]
@@ -114,6 +114,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     restartable: bool = False
     secrets: tuple[str, ...] = ()
     turn: Turn | None = None
+    recorded: bool = False
 
 
 class ChatModel:

@@ -3,36 +3,134 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
-from nbstream.errors import UsageError
-from nbstream.events import RunEnd, RunStart, StreamEvent
-from nbstream.recording import read_recording
+from nbstream.errors import NbstreamError, UsageError, error_from_event
+from nbstream.events import (
+    Error,
+    IterationStart,
+    Retry,
+    RunEnd,
+    RunStart,
+    Stall,
+    StepStart,
+    StreamEvent,
+    Warning,
+)
+from nbstream.recording import Answer, AnswerBytes, AnswerEnd, AnswerLine, Line, read_lines
 
 from .base import Source
+from .decoding import Body, Framer, PayloadDecoder
+from .failures import Endpoint
 
 
 def recorded(path: str | Path, speed: float | None = 1.0) -> Source:
     """The source of the recording at `path`, at `speed` times its pace; None gives everything at once.
 
-    It is read from disk as it plays. Raises `UsageError` where the file is no recording.
+    It is read from disk as it plays. Where it has the provider's bytes and they are one request's, they go
+    through the adapter again. Raises `UsageError` where the file is no recording.
     """
     if speed is not None and speed <= 0:
         raise UsageError("speed must be greater than 0.", hint="Use None for at once.")
-    first = next(read_recording(path), None)
+    first = next(read_lines(path), None)
     head = first if isinstance(first, RunStart) else RunStart("")
 
     async def play() -> AsyncGenerator[StreamEvent, None]:
         clock = asyncio.get_running_loop().time
         began = clock()
-        for number, event in enumerate(read_recording(path)):
-            wait = began + event.time / speed - clock() if speed is not None else 0.0
+        again = _Again() if _is_raw(path) else None
+        for number, line in enumerate(read_lines(path)):
+            wait = began + line.time / speed - clock() if speed is not None else 0.0
             if wait > 0.001 or number % 256 == 0:
                 await asyncio.sleep(max(wait, 0.0))
-            if not isinstance(event, RunStart):
-                yield event
-            if isinstance(event, RunEnd):
+            if again is not None:
+                for event in again.events(line):
+                    yield event
+            elif not isinstance(line, (RunStart, AnswerLine)):
+                yield line
+            if isinstance(line, RunEnd):
                 return
 
-    return Source(events=play, model=head.model, provider=head.provider)
+    return Source(events=play, model=head.model, provider=head.provider, recorded=True)
+
+
+def _is_raw(path: str | Path) -> bool:
+    """Whether the bytes say it all: an agent's requests do not, tools ran between them."""
+    for line in read_lines(path):
+        if isinstance(line, Answer):
+            return line.wire in _wires()
+        if isinstance(line, (IterationStart, StepStart)):
+            return False
+    return False
+
+
+class _Again:
+    """Reads recorded bytes anew. What the run itself said (waits, retries, its stop) stays as it was."""
+
+    def __init__(self) -> None:
+        self._body: Body | None = None
+        self._said: set[str] = set()
+        self._failure: NbstreamError | None = None
+
+    def events(self, line: Line) -> Iterator[StreamEvent]:
+        """What a line of the recording gives. Raises what an answer had failed with."""
+        if isinstance(line, Answer):
+            self._body = _body(line)
+        elif isinstance(line, AnswerBytes):
+            yield from self._read(self._body.feed(line.data) if self._body else ())
+        elif isinstance(line, AnswerEnd) and self._body:
+            if line.error is not None:
+                self._body.failure = error_from_event(line.error)
+            yield from self._read(self._body.finish())
+            self._failure = self._body.failure
+        elif isinstance(line, Retry):
+            self._failure = None
+            yield line
+        elif isinstance(line, (Error, RunEnd)):
+            if self._failure is not None:
+                raise self._failure
+            yield line
+        elif isinstance(line, Stall):
+            yield line
+        elif isinstance(line, Warning) and line.message not in self._said:
+            yield line
+
+    def _read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
+        for event in events:
+            if isinstance(event, Warning):
+                self._said.add(event.message)
+            yield event
+
+
+def _body(answer: Answer) -> Body:
+    decoder, framer = _wires()[answer.wire]
+    endpoint = Endpoint(
+        provider=answer.provider, url=answer.url, model=answer.model, key_name=answer.key_name
+    )
+    return Body(
+        decoder(endpoint),
+        framer=framer() if framer else None,
+        status=answer.status,
+        content_type=answer.content_type,
+        streamed=answer.streamed,
+    )
+
+
+@lru_cache(maxsize=1)
+def _wires() -> dict[str, tuple[type[PayloadDecoder], type[Framer] | None]]:
+    """What reads the bytes of each wire format."""
+    from .anthropic_messages import MessagesDecoder
+    from .gemini_content import GeminiDecoder
+    from .lines import LineDecoder
+    from .ollama import OllamaDecoder
+    from .openai_chat import ChatDecoder
+    from .responses import ResponsesDecoder
+    from .shapes import SniffingDecoder
+
+    plain = (ChatDecoder, ResponsesDecoder, MessagesDecoder, GeminiDecoder, SniffingDecoder)
+    return {
+        OllamaDecoder.source: (OllamaDecoder, LineDecoder),
+        **{decoder.source: (decoder, None) for decoder in plain},
+    }
