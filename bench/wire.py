@@ -23,18 +23,24 @@ from jupyter_client.manager import KernelManager
 from bench.text import chunks_of
 from tests.servers import Server, chat
 
+#: Chunks of the answer that is streamed at 100 chunks a second instead.
+PACED = 1000
+
 #: chatlas wants another openai than litellm allows, so it gets an environment of its own.
 CHATLAS = Path(sys.prefix) / "chatlas"
 
 SETUP = """
 from IPython.display import HTML, Markdown, display
 import ipywidgets, nbstream as nb
+from nbstream.widget import Runtime
 %load_ext nbstream
+Runtime.shared().hydrates = True  # as JupyterLab says
 chunks = {chunks!r}
 """
 
 METHODS = {
     "%%stream": "%%stream -m test-model --api-base {url}/v1\nhello",
+    "%%stream, 100 chunks/s": "%%stream -m test-model --api-base {paced}/v1\nhello",
     "8 x nbstream at once": """
 model = nb.OpenAICompatible("{url}/v1", "test-model")
 streams = [nb.stream("hello", model=model) for _ in range(8)]
@@ -120,6 +126,8 @@ class Table:
 
     def row(self, name: str, counts: Counter, sizes: Counter, seconds: float) -> None:
         total = self.characters * (8 if name.startswith("8") else 1)
+        if "chunks/s" in name:
+            total = min(total, 4 * PACED)
         saved = 0 if counts["update_display_data"] > 100 else sizes["update_display_data"]
         streamed = (sum(sizes.values()) - saved) / total
         self.first = self.first or streamed
@@ -134,13 +142,15 @@ class Table:
 def main(characters: int) -> None:
     chunks = chunks_of(characters, 4)
     print(f"{characters:,} characters in {len(chunks):,} chunks of 4, at full speed\n")
-    with Server(chat(chunks)) as server:
+    paced = chat(chunks[:PACED], delay=0.01)
+    with Server(chat(chunks)) as server, Server(paced) as slow:
         kernel = Kernel(sys.executable)
         kernel.run(SETUP.format(chunks=chunks))
         kernel.run(METHODS["%%stream"].format(url=server.url))  # imports, the bundle
         table = Table(characters)
         for name, code in METHODS.items():
-            table.row(name, *kernel.run(code.replace("{url}", server.url)))
+            code = code.replace("{url}", server.url).replace("{paced}", slow.url)
+            table.row(name, *kernel.run(code))
         _, further, _ = kernel.run("%%stream demo --max-tokens 0\nhello")
         kernel.manager.shutdown_kernel(now=True)
         kernel = Kernel(chatlas_python())

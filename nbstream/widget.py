@@ -240,8 +240,16 @@ class StreamView(PageWidget):
         return {"metrics": news, "samples": samples}
 
     def _say(self, message: Frame) -> None:
-        if self.comm is not None:
+        comm = self.comm
+        kernel = getattr(comm, "kernel", None)
+        if comm is None:
+            return
+        if kernel is None or not Runtime.shared().hydrates:
             self.send(message)
+            return
+        # A third of a small frame is the header of the cell's request, which such a page does not need.
+        content = {"comm_id": comm.comm_id, "data": {"method": "custom", "content": message}}
+        kernel.session.send(kernel.iopub_socket, "comm_msg", content, ident=comm.topic)
 
     # ── view to kernel ────────────────────────────────────────────────────────
 

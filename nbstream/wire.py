@@ -25,7 +25,7 @@ from .events import (
 from .metrics import Metrics
 
 #: Frames per second for one view, and for all the views of a kernel together.
-VIEW_RATE = 30.0
+VIEW_RATE = 25.0
 KERNEL_RATE = 120.0
 
 Frame = dict[str, Any]

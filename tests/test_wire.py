@@ -18,7 +18,7 @@ from nbstream.events import (
     stamp,
 )
 from nbstream.response import fold
-from nbstream.wire import FrameLog, frame_interval, history
+from nbstream.wire import KERNEL_RATE, VIEW_RATE, FrameLog, frame_interval, history
 
 deltas = st.one_of(
     st.builds(TextDelta, st.integers(0, 2), st.text(), st.integers(0, 1)),
@@ -97,8 +97,8 @@ def test_half_a_surrogate_pair_does_not_cost_the_message():
 
 
 def test_many_views_share_the_kernels_budget():
-    assert frame_interval(1) == frame_interval(4) == 1 / 30
-    assert 16 / frame_interval(16) <= 120.0001
+    assert frame_interval(1) == frame_interval(4) == 1 / VIEW_RATE
+    assert 16 / frame_interval(16) <= KERNEL_RATE + 1e-4
 
 
 def test_history_keeps_the_text_and_the_moments_and_stays_small():
