@@ -53,7 +53,7 @@ const bench = {
     engine.end();
   },
   /** Streams the text while counting the elements taken out of the page. */
-  async removals(): Promise<number> {
+  async removals(characters: number): Promise<number> {
     let removed = 0;
     const observer = new MutationObserver((records) => {
       for (const record of records) {
@@ -61,7 +61,7 @@ const bench = {
       }
     });
     observer.observe(root, { childList: true, subtree: true });
-    await bench.run(Number.POSITIVE_INFINITY, 32);
+    await bench.run(Number.POSITIVE_INFINITY, characters);
     observer.disconnect();
     return removed;
   },

@@ -5,7 +5,7 @@ import type { Block } from "./block";
 import type { Cursor } from "./cursor";
 
 const MARKS =
-  /^(?:[-+*_]{1,2}|\*{3,}|-{3,}|_{3,}|\+|#{1,6}|`{1,2}|~{1,2}|\$\$?|\\\[?|\d{1,9}[.)]?|\[\^?[^\s\]]{0,40}\]?|<[/!?]?[a-zA-Z-]*)[ \t]*$/;
+  /^(?:[-+*_]{1,2}|\||\*{3,}|-{3,}|_{3,}|\+|#{1,6}|`{1,2}|~{1,2}|\$\$?|\\\[?|\d{1,9}[.)]?|\[\^?[^\s\]]{0,40}\]?|<[/!?]?[a-zA-Z-]*)[ \t]*$/;
 
 /** Whether it is too early to draw what stands at the cursor of the arriving line. */
 export function undecided(cursor: Cursor, paragraph: Block | null): boolean {

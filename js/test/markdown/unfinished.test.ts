@@ -23,6 +23,7 @@ const cases: Array<[string, string]> = [
   ["press <kb", "<p>press</p>"],
   ["if a <b and c> d", "<p>if a <b and c> d</p>"],
   ["AT&am", "<p>AT</p>"],
+  ["Text\n\n|", "<p>Text</p>"],
   ["| Name | Val", "<table><thead><tr><th>Name</th><th>Val</th></tr></thead></table>"],
   ["| a | b |\n|--", "<table><thead><tr><th>a</th><th>b</th></tr></thead></table>"],
   [
