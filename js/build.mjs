@@ -36,6 +36,7 @@ const builds = [
   { ...shared, entryPoints: ["src/index.ts"], outfile: join(out, "nbstream.js"), format: "esm" },
   { ...shared, entryPoints: ["src/loader.ts"], outfile: join(out, "loader.js"), format: "esm" },
   { ...shared, entryPoints: ["src/stub.ts"], outfile: join(out, "stub.js"), format: "esm" },
+  { ...shared, entryPoints: ["src/whole.ts"], outfile: join(out, "whole.js"), format: "esm" },
   ...["math", "languages"].map((name) => ({
     ...shared,
     entryPoints: [`src/markdown/lazy/${name}.ts`],

@@ -52,14 +52,10 @@ export class Connection {
   ) {
     signal.addEventListener("abort", () => this.#close(), { once: true });
     model.on("comm_live_update", () => this.#ask());
-    const { n = 0, events = [], metrics, samples } = model.get("snapshot") ?? {};
-    if (n > 0) {
-      this.#have = n;
-      this.store.restart(events, metrics, samples);
-      this.#ask();
-    } else {
-      this.#wait(SILENCE);
-    }
+    model.on("change:snapshot", () => this.#snapshot());
+    this.#snapshot();
+    if (this.#have > 0) this.#ask();
+    else this.#wait(SILENCE);
   }
 
   get uid(): string {
@@ -144,6 +140,15 @@ export class Connection {
       this.#gap();
       return;
     }
+    this.#advance(n);
+  }
+
+  /** The run as the widget's state has it; some hosts keep that where they drop messages. */
+  #snapshot(): void {
+    const { n = 0, events = [], metrics, samples } = this.model.get("snapshot") ?? {};
+    if (n <= this.#have) return;
+    this.store.restart(events, metrics, samples);
+    this.#attend(events);
     this.#advance(n);
   }
 

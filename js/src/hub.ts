@@ -16,6 +16,8 @@ export interface Guest {
 /** Where stubs and the runtime of one bundle meet, whichever comes first. */
 export interface Hub {
   waiting: Guest[];
+  /** When the bundle was last asked for from here, see performance.now(). */
+  asked?: number;
   adopt?: (guest: Guest) => void;
   /** One more kernel carries this bundle. */
   join?: (model: RuntimeModel, signal: AbortSignal) => void;

@@ -19,10 +19,15 @@ export type RuntimeMessage =
 
 interface Wanted {
   module: Promise<unknown>;
-  arrived(module: Promise<unknown>): void;
+  arrive(module: Promise<unknown>): void;
+  arrived: boolean;
+  /** Who was asked, since the last time everybody was. */
+  asked: Set<RuntimeModel>;
 }
 
-/** Modules that are not in the first load, fetched from whichever kernel of the page answers first. */
+const PATIENCE = 2000;
+
+/** Modules that are not in the first load, fetched from one kernel of the page or, if it is silent, the next. */
 export class Library {
   #kernels = new Set<RuntimeModel>();
   #wanted = new Map<PartName, Wanted>();
@@ -30,13 +35,13 @@ export class Library {
   readonly load: LoadPart = (name) => {
     let wanted = this.#wanted.get(name);
     if (wanted === undefined) {
-      let arrived: Wanted["arrived"] = () => {};
+      let arrive: Wanted["arrive"] = () => {};
       const module = new Promise<unknown>((resolve) => {
-        arrived = resolve;
+        arrive = resolve;
       });
-      wanted = { module, arrived };
+      wanted = { module, arrive, arrived: false, asked: new Set() };
       this.#wanted.set(name, wanted);
-      for (const kernel of this.#kernels) kernel.send({ kind: "part", name });
+      this.#ask(name, wanted, PATIENCE);
     }
     return wanted.module;
   };
@@ -46,8 +51,27 @@ export class Library {
     signal.addEventListener("abort", () => this.#kernels.delete(kernel), { once: true });
     kernel.on("msg:custom", (message) => {
       if (message.kind !== "part") return;
-      this.#wanted.get(message.name)?.arrived(evaluate(message.code));
+      const wanted = this.#wanted.get(message.name);
+      if (wanted === undefined || wanted.arrived) return;
+      wanted.arrived = true;
+      wanted.arrive(evaluate(message.code));
     });
-    for (const name of this.#wanted.keys()) kernel.send({ kind: "part", name });
+    for (const [name, wanted] of this.#wanted) {
+      if (!wanted.arrived && wanted.asked.size === 0) this.#send(kernel, name, wanted);
+    }
+  }
+
+  #ask(name: PartName, wanted: Wanted, patience: number): void {
+    if (wanted.arrived) return;
+    const kernels = [...this.#kernels];
+    if (kernels.every((kernel) => wanted.asked.has(kernel))) wanted.asked.clear();
+    const kernel = kernels.find((each) => !wanted.asked.has(each));
+    if (kernel !== undefined) this.#send(kernel, name, wanted);
+    setTimeout(() => this.#ask(name, wanted, 2 * patience), patience);
+  }
+
+  #send(kernel: RuntimeModel, name: PartName, wanted: Wanted): void {
+    wanted.asked.add(kernel);
+    kernel.send({ kind: "part", name });
   }
 }

@@ -2,14 +2,8 @@
 //
 // A widget's own code is part of its state, and state is saved: by nbclient always, by JupyterLab if asked to.
 // A message is not.
-import { evaluate } from "./evaluate";
-import type { RuntimeMessage, RuntimeModel } from "./library";
-
-type Bundle = Extract<RuntimeMessage, { kind: "bundle" }>;
-
-interface Runtime {
-  default: { initialize(context: { model: RuntimeModel; signal: AbortSignal }): void };
-}
+import { install } from "./install";
+import type { RuntimeModel } from "./library";
 
 /** The kernel sends the bundle unasked; a page that comes later has to ask. */
 const PATIENCE = 500;
@@ -23,20 +17,8 @@ export default {
       if (message.kind !== "bundle" || arrived) return;
       arrived = true;
       clearTimeout(timer);
-      void run(message, model, signal);
+      void install(message, model, signal);
     });
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   },
 };
-
-async function run({ code, css }: Bundle, model: RuntimeModel, signal: AbortSignal): Promise<void> {
-  const id = `nbstream-${model.get("bundle")}`;
-  if (document.getElementById(id) === null) {
-    const style = document.createElement("style");
-    style.id = id;
-    style.textContent = css;
-    document.head.append(style);
-  }
-  const runtime = (await evaluate(code)) as Runtime;
-  if (!signal.aborted) runtime.default.initialize({ model, signal });
-}

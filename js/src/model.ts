@@ -46,6 +46,7 @@ export type FromKernel =
   | { kind: "ack"; action: "stop" };
 
 export type ToKernel =
+  | { kind: "bundle" }
   | { kind: "hello"; have: number }
   | { kind: "stop" }
   | { kind: "history" }

@@ -1,24 +1,38 @@
 // What every stream's widget carries: it keeps what arrives until the page's shared runtime takes over.
 import { type Guest, type Hub, hub } from "./hub";
+import { type Bundle, install } from "./install";
+import type { RuntimeModel } from "./library";
 import type { FromKernel, Model } from "./model";
 
 const PATIENCE = 10_000;
+/** Between two requests for the bundle from this page. */
+const AGAIN = 2000;
 
-/** Models come back in any order after a reload, and Colab's frames load one only when asked. */
+/**
+ * The runtime's model comes back in any order after a reload, and Colab's frames load one only when asked.
+ * Where widgets cannot reach each other, the kernel's side of this one has the code too.
+ */
 async function fetchRuntime({ model, signal, views }: Guest, meeting: Hub): Promise<void> {
   const id = model.get("runtime").replace("IPY_MODEL_", "");
+  const manager = model.widget_manager;
+  const find = async () => manager?.get_model?.(id);
+  const start = performance.now();
   for (let wait = 50; !meeting.adopt && !signal.aborted; wait *= 2) {
-    try {
-      await model.widget_manager?.get_model?.(id);
-    } catch {
-      // Not there yet.
+    find().catch(() => {}); // Not there yet.
+    const now = performance.now();
+    const alone = !manager?.get_model || now - start > AGAIN;
+    if (alone && now - (meeting.asked ?? -AGAIN) >= AGAIN) {
+      meeting.asked = now;
+      model.send({ kind: "bundle" });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
-    if (wait > PATIENCE) {
-      for (const [el] of views)
-        el.textContent ||= "nbstream's front end is not here. Run the cell again.";
-    }
+    if (wait > PATIENCE) complain(views);
   }
+}
+
+function complain(views: Guest["views"]): void {
+  for (const [el] of views)
+    el.textContent ||= "nbstream's front end is not here. Run the cell again.";
 }
 
 export default () => {
@@ -33,8 +47,15 @@ export default () => {
         receive: (message) => guest.early.push(message),
         show: (el, viewSignal) => guest.views.push([el, viewSignal]),
       };
-      model.on("msg:custom", (message) => guest.receive(message as FromKernel));
       const meeting = hub(model.get("bundle"));
+      model.on("msg:custom", (message) => {
+        const { kind } = message as FromKernel | Bundle;
+        if (kind !== "bundle") guest.receive(message as FromKernel);
+        else if (!meeting.adopt)
+          install(message as Bundle, model as unknown as RuntimeModel, signal).catch(() =>
+            complain(guest.views),
+          );
+      });
       if (meeting.adopt) meeting.adopt(guest);
       else {
         meeting.waiting.push(guest);

@@ -1,0 +1,16 @@
+// The front end in one module, for hosts that serve a widget's code from a URL and keep it.
+import runtime from "./index";
+import type { RuntimeModel } from "./library";
+import type { Model } from "./model";
+import stub from "./stub";
+
+export default () => {
+  const { initialize, render } = stub();
+  return {
+    initialize({ model, signal }: { model: Model; signal: AbortSignal }): void {
+      runtime.initialize({ model: model as unknown as RuntimeModel, signal });
+      initialize({ model, signal });
+    },
+    render,
+  };
+};
