@@ -37,6 +37,7 @@ const builds = [
   { ...shared, entryPoints: ["src/loader.ts"], outfile: join(out, "loader.js"), format: "esm" },
   { ...shared, entryPoints: ["src/stub.ts"], outfile: join(out, "stub.js"), format: "esm" },
   { ...shared, entryPoints: ["src/whole.ts"], outfile: join(out, "whole.js"), format: "esm" },
+  { ...shared, entryPoints: ["src/saved.ts"], outfile: join(out, "saved.js"), format: "iife" },
   ...["math", "languages"].map((name) => ({
     ...shared,
     entryPoints: [`src/markdown/lazy/${name}.ts`],

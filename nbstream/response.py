@@ -9,6 +9,7 @@ from typing import Any
 from .events import FinishReason, StreamEvent, Usage
 from .frozen import to_html, to_markdown, to_text
 from .metrics import Metrics
+from .page import to_page
 from .parts import Step, ToolPart
 from .recording import write_recording
 from .transcript import Status, Transcript
@@ -64,12 +65,15 @@ class Answer:
         return to_markdown(self.transcript)
 
     def to_html(self) -> str:
-        """The answer as self-contained HTML: no script, nothing fetched."""
-        return to_html(self.transcript, self.metrics)
+        """The run so far as one HTML file: chart, slider and all, offline; without scripts still readable."""
+        return to_page(self.transcript, self.metrics, self.events)
 
     def save(self, path: str | Path) -> None:
-        """Write the events as a recording (JSON lines); `nbstream.replay` plays it."""
-        write_recording(path, self.events)
+        """Write the run so far: a `.html` file to look at, or a recording that `nbstream.replay` plays."""
+        if Path(path).suffix.lower() in (".html", ".htm"):
+            Path(path).write_text(self.to_html(), "utf-8")
+        else:
+            write_recording(path, self.events)
 
 
 class Response(Answer):
@@ -103,7 +107,7 @@ class Response(Answer):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {
-            "text/html": self.to_html(),
+            "text/html": to_html(self.transcript, self.metrics),
             "text/markdown": self.to_markdown(),
             "text/plain": to_text(self.transcript),
         }

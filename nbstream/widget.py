@@ -14,14 +14,13 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
 import ipywidgets
 import traitlets as t
 
-from .errors import UsageError
+from .bundle import bundled
 from .events import RunEnd, StreamEvent
 from .run import Stream
 from .wire import DETAILS, Frame, FrameLog, figures, frame_interval, history
@@ -30,18 +29,7 @@ from .wire import DETAILS, Frame, FrameLog, figures, frame_interval, history
 METRICS_INTERVAL = 0.25
 BEAT_INTERVAL = 1.0
 
-_STATIC = Path(__file__).parent / "static"
 _PARTS = ("math", "languages")
-
-
-def _bundled(name: str) -> str:
-    path = _STATIC / name
-    if not path.exists():
-        raise UsageError(
-            f"nbstream's front end is not built ({path.name} is missing).",
-            hint="In a clone of the repository run `make build`; an installed wheel carries it.",
-        )
-    return path.read_text("utf-8")
 
 
 class Runtime(anywidget.AnyWidget):
@@ -55,8 +43,8 @@ class Runtime(anywidget.AnyWidget):
     _shared: Runtime | None = None
 
     def __init__(self) -> None:
-        self._esm = _bundled("loader.js")
-        self._code, self._css_text = _bundled("nbstream.js"), _bundled("nbstream.css")
+        self._esm = bundled("loader.js")
+        self._code, self._css_text = bundled("nbstream.js"), bundled("nbstream.css")
         bundle = hashlib.sha256((self._code + self._css_text).encode()).hexdigest()[:12]
         super().__init__(bundle=bundle)
         _hear_while_busy(self)
@@ -76,7 +64,7 @@ class Runtime(anywidget.AnyWidget):
             self._send_bundle()
         elif kind == "part" and name in _PARTS:
             # What only some answers need (formulas, rarer languages) is sent when one needs it.
-            self.send({"kind": "part", "name": name, "code": _bundled(f"part-{name}.js")})
+            self.send({"kind": "part", "name": name, "code": bundled(f"part-{name}.js")})
 
     @classmethod
     def shared(cls) -> Runtime:
@@ -98,7 +86,7 @@ class PageWidget(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         runtime = Runtime.shared()
-        self._esm = _bundled("stub.js")
+        self._esm = bundled("stub.js")
         if PageWidget._layout is None or PageWidget._layout.comm is None:
             PageWidget._layout = ipywidgets.Layout()
         traits.setdefault("layout", PageWidget._layout)

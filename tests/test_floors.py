@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "nbstream"
 
 #: From the ground up. A room imports from its own floor and from those below.
 FLOORS = [
-    {"_version", "events", "errors", "fill"},
+    {"_version", "events", "errors", "fill", "bundle"},
     {
         "order",
         "sampling",
@@ -25,9 +25,12 @@ FLOORS = [
         "parts",
         "usage",
         "transcript",
+        "recap",
         "iteration",
         "metrics",
         "frozen",
+        "wire",
+        "page",
         "response",
         "recording",
         "history",
@@ -36,7 +39,7 @@ FLOORS = [
     },
     {"adapters", "attempts", "budget", "config", "pricing"},
     {"portal", "pump", "reader", "run", "tapes"},
-    {"wire", "nested", "tools", "approval", "turn", "agent", "workflow"},
+    {"nested", "tools", "approval", "turn", "agent", "workflow"},
     {"widget", "group_view", "batch_view", "charts"},
     {"terminal", "cell", "start"},
     {"group", "batch"},

@@ -21,6 +21,7 @@ import pytest
 
 import nbstream as nb
 from nbstream.events import Retry, RunEnd, Stall, Warning
+from nbstream.frozen import to_html
 from tests.servers import Handler, Request, Server, chat, chat_event
 
 Serve = Callable[..., Server]
@@ -520,7 +521,7 @@ async def test_gemini_gets_the_signature_of_a_call_back(serve: Serve) -> None:
     assert (await stream).text == "One moment.2"
     model_parts = server.requests[1].json["contents"][1]["parts"]
     assert model_parts == [{"text": "One moment."}, call]
-    html = stream.to_html()
+    html = to_html(stream.transcript, stream.metrics)
     assert "Thought for" not in html
     assert "One moment." in html
 

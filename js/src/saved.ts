@@ -1,0 +1,59 @@
+// What a page carries that holds one run: it is kernel and host to the same front end as in a notebook.
+import type { RuntimeMessage, RuntimeModel } from "./library";
+import loader from "./loader";
+import type { PartName } from "./markdown";
+import type { FromKernel, Model, Snapshot, StreamTraits } from "./model";
+import stub from "./stub";
+
+/** See nbstream/page.py. */
+interface Saved extends Required<Pick<Snapshot, "events" | "metrics" | "samples">> {
+  code: string;
+  css: string;
+  title: string;
+  parts: Partial<Record<PartName, string>>;
+}
+
+function show(saved: Saved, el: HTMLElement): void {
+  const { code, css, parts, title, events, metrics, samples } = saved;
+  const closed = new AbortController();
+  const bundle = "saved";
+  const hear: ((message: RuntimeMessage) => void)[] = [];
+  const runtime: RuntimeModel = {
+    get: () => bundle,
+    on: (_, callback) => hear.push(callback),
+    send(message) {
+      if (message.kind === "ready" && events.at(-1)?.type !== "run_end") closed.abort();
+      const name = message.kind === "part" ? message.name : undefined;
+      const part = name && parts[name];
+      if (part) for (const each of hear) each({ kind: "part", name, code: part });
+    },
+  };
+  const traits: StreamTraits = {
+    uid: "",
+    bundle,
+    runtime: "",
+    status: "done",
+    interruptible: false,
+    snapshot: { n: 1, events, metrics, samples },
+    options: { chart: "open", title },
+  };
+  let tell: (message: FromKernel) => void = () => {};
+  const model: Model = {
+    get: (name) => traits[name],
+    on(name, callback) {
+      if (name === "msg:custom") tell = callback;
+    },
+    send({ kind }) {
+      if (kind === "history") tell({ kind, events });
+    },
+  };
+  const widget = stub();
+  widget.initialize({ model, signal: closed.signal });
+  widget.render({ el, signal: new AbortController().signal });
+  loader.initialize({ model: runtime, signal: new AbortController().signal });
+  for (const each of hear) each({ kind: "bundle", code, css });
+}
+
+const run = document.getElementById("nbstream-run")?.textContent;
+const el = document.querySelector("main");
+if (run && el) show(JSON.parse(run), el);
