@@ -34,10 +34,7 @@ def show(stream: Stream, **options: Any) -> StreamView:
     """
     from .widget import StreamView
 
-    if (chart := setting("chart", options.get("chart"))) is not None:
-        options["chart"] = chart
-    if (turn := stream.source.turn) is not None and turn.structured:
-        options.setdefault("format", "json")
+    options = options_for(stream, options)
     view = StreamView(stream, **options)
 
     def forms() -> dict[str, Any]:
@@ -64,6 +61,17 @@ def show(stream: Stream, **options: Any) -> StreamView:
     view.when_ended(output.freeze)
     stream.start()
     return view
+
+
+def options_for(stream: Stream, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of its view: those given, and what the session and the stream say."""
+    if (chart := setting("chart", options.get("chart"))) is not None:
+        options["chart"] = chart
+    if (turn := stream.source.turn) is not None:
+        if turn.structured:
+            options.setdefault("format", "json")
+        options["note"] = options.get("note") or turn.note
+    return options
 
 
 def show_group(group: StreamGroup) -> None:
@@ -182,7 +190,8 @@ def print_live(stream: Stream, **options: Any) -> None:
     """Print `stream` in this terminal as it arrives. Options: thinking, note."""
     from .terminal import TerminalView
 
-    if note := options.get("note"):
+    turn = stream.source.turn
+    if note := options.get("note") or (turn.note if turn else ""):
         print(note)
     stream.on(TerminalView(stream, thinking=options.get("thinking") != "hidden"))
     _shown[stream.transcript] = _execution_count()

@@ -21,10 +21,9 @@ class Chat:
     @property
     def turn(self) -> str:
         """Which turn comes next, as the cell shows it; "" for the first of a nameless chat."""
-        number = len(self.history.turns) + 1
         if self.name:
-            return f"Turn {number} of {self.name}"
-        return f"Turn {number}" if number > 1 else ""
+            return f"{self.history.next_turn or 'Turn 1'} of {self.name}"
+        return self.history.next_turn
 
 
 class Chats:

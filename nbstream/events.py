@@ -88,12 +88,13 @@ class StepStart(Event, frozen=True, omit_defaults=True, gc=False, tag="step_star
 
 
 class StepEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="step_end"):
-    """`duration` in seconds, `usage` what the step's models used."""
+    """`duration` in seconds, `usage` what the step's models used, `finish_reason` where the source says it."""
 
     name: str
     index: int = 0
     duration: float = 0.0
     usage: Usage | None = None
+    finish_reason: FinishReason | None = None
 
 
 class Usage(Event, frozen=True, omit_defaults=True, gc=False, tag="usage"):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .metrics import Metrics
 from .parts import MediaPart, Part, Step, TextPart, ToolPart
 from .picture import chart_html
+from .recap import Recap
 from .transcript import Transcript
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def to_markdown(transcript: Transcript) -> str:
         pieces += [_part_markdown(part) for part in parts]
     if note := ending(transcript):
         pieces.append(f"\n\n> {note}")
+    if recap := Recap(transcript):
+        pieces.append(f"\n\n---\n\n{recap.to_text()}")
     return "".join(pieces).strip("\n")
 
 
@@ -49,9 +52,10 @@ def _part_markdown(part: Part) -> str:
 
 
 def to_text(transcript: Transcript) -> str:
-    """The answer as plain text, with the reason where it was cut."""
+    """The answer as plain text, with the reason where it was cut, and what a workflow's steps took."""
     note = ending(transcript)
-    return f"{transcript.text}\n\n[{note}]" if note else transcript.text
+    said = [transcript.text, f"[{note}]" if note else "", Recap(transcript).to_text()]
+    return "\n\n".join(filter(None, said))
 
 
 def to_html(
@@ -77,6 +81,7 @@ def to_html(
     picture = chart_html([("", metrics, transcript)], _MUTED) if ended else ""
     return (
         f'<div class="nbstream-static"{marker}>{head}{body}{_error(transcript)}{_sources(transcript)}'
+        f"{Recap(transcript).to_html()}"
         f'<div style="{_MUTED}">{escape(summary(transcript, metrics))}</div>{picture}</div>'
     )
 

@@ -29,6 +29,11 @@ class History(Sequence[Message]):
     def clear(self) -> None:
         self.turns.clear()
 
+    @property
+    def next_turn(self) -> str:
+        """`Turn 3`, as the cell shows it; "" before the first."""
+        return f"Turn {len(self.turns) + 1}" if self.turns else ""
+
     def fork(self, turns: int | None = None) -> History:
         """A copy of the first `turns` turns (negative: without the last ones); all where None."""
         copy = History()

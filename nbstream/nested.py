@@ -53,8 +53,14 @@ class Nested:
 
     def _end(self, began: float) -> StepEnd:
         duration = round(time.monotonic() - began, 4)
-        usage = self.stream.usage
-        return StepEnd(self.step, self._head.index, duration, usage, run=self._head.run)
+        return StepEnd(
+            self.step,
+            self._head.index,
+            duration,
+            self.stream.usage,
+            self.stream.finish_reason,
+            run=self._head.run,
+        )
 
     def _addressed(self, event: StreamEvent) -> StreamEvent:
         place: dict[str, Any] = {

@@ -56,7 +56,8 @@ class Order:
         for open_one in self._iterations.values():
             events.append(IterationEnd(open_one.iteration, run=open_one.run, step=open_one.step))
         for step in reversed(self._steps):
-            events.append(StepEnd(step.name, step.index, run=step.run, step=step.step))
+            end = StepEnd(step.name, step.index, finish_reason="stopped")
+            events.append(msgspec.structs.replace(end, run=step.run, step=step.step))
         return events
 
     def _run_start(self, _: RunStart) -> str:

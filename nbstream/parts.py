@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .events import ContentPart, StepStart, ToolCallStart, Usage
-from .usage import usage_dict
+from .events import ContentPart, FinishReason, StepStart, ToolCallStart, Usage
+from .usage import tokens_of, usage_dict
 
 ToolStatus = Literal["streaming", "called", "approval", "running", "done", "error", "denied"]
 
@@ -173,35 +173,54 @@ Part = TextPart | ToolPart | MediaPart
 class Step:
     """A step of a workflow, or an agent that a tool of another asks (`run` is then that tool's call_id).
 
-    `duration` in seconds and `usage` once it has ended.
+    `step` is the step around it, "" at the top. `duration` in seconds, `usage` and `finish_reason` once it
+    has ended.
     """
 
-    __slots__ = ("agent", "duration", "index", "name", "run", "time", "usage")
+    __slots__ = (
+        "agent",
+        "duration",
+        "finish_reason",
+        "index",
+        "name",
+        "run",
+        "step",
+        "time",
+        "usage",
+    )
 
     def __init__(self, event: StepStart) -> None:
         self.name = event.name
         self.index = event.index
         self.agent = event.agent
         self.run = event.run
+        self.step = event.step
         self.time = event.time
         self.duration: float | None = None
         self.usage: Usage | None = None
+        self.finish_reason: FinishReason | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        names = ("name", "index", "agent", "run", "time", "duration")
+        names = ("name", "index", "agent", "run", "step", "time", "duration", "finish_reason")
         return {**{name: getattr(self, name) for name in names}, "usage": usage_dict(self.usage)}
 
     def __str__(self) -> str:
         """`1. greeter (Kai): 5.6 s, 245 tokens`"""
-        agent = f" ({self.agent})" if self.agent else ""
-        return f"{self.index + 1}. {self.name}{agent}: {self.cost}"
+        return f"{self.index + 1}. {self.label}: {self.cost}"
+
+    @property
+    def label(self) -> str:
+        """`greeter (Kai)`"""
+        return f"{self.name} ({self.agent})" if self.agent not in ("", self.name) else self.name
 
     @property
     def cost(self) -> str:
-        """`5.6 s, 245 tokens`"""
-        facts = [] if self.duration is None else [f"{self.duration:.1f} s"]
-        if self.usage is not None and self.usage.output_tokens is not None:
-            facts.append(f"{self.usage.output_tokens} tokens")
-        return ", ".join(facts) or "running"
+        """`5.6 s, 245 tokens`, or `failed, 1.2 s`"""
+        if self.duration is None:
+            return "running"
+        ending = {"error": "failed", "stopped": "stopped"}.get(self.finish_reason or "")
+        return ", ".join(
+            [*filter(None, [ending]), f"{self.duration:.1f} s", *tokens_of(self.usage)]
+        )
 
     __repr__ = __str__

@@ -15,6 +15,7 @@ from .events import (
     Reset,
     Retry,
     RunEnd,
+    StepEnd,
     StepStart,
     StreamEvent,
     TextDelta,
@@ -25,13 +26,17 @@ from .events import (
     Warning,
 )
 from .frozen import summary
+from .recap import Recap
 from .run import Stream
 
 _DIM, _TOOL, _ERROR, _STEP = "dim", "cyan", "bold red", "bold"
 
 
 class TerminalView:
-    """Prints the events of `stream` from now on; colours only where `file` is a terminal."""
+    """Prints the events of `stream` from now on; colours only where `file` is a terminal.
+
+    Of steps side by side the first is printed as it comes, the others when it has ended.
+    """
 
     def __init__(
         self, stream: Stream, *, thinking: bool = True, file: TextIO | None = None
@@ -41,8 +46,23 @@ class TerminalView:
         self._console = Console(file=file, highlight=False, markup=False, soft_wrap=True)
         self._kind: type[Event] | None = None
         self._at_start = True
+        self._lane = ""
+        self._held: list[StreamEvent] = []
 
     def __call__(self, event: StreamEvent) -> None:
+        lane = _lane(event)
+        if lane and self._lane not in ("", lane):
+            self._held.append(event)
+            return
+        self._lane = self._lane or lane
+        self._show(event)
+        if isinstance(event, StepEnd) and not event.step:
+            self._lane = ""
+            held, self._held = self._held, []
+            for late in held:
+                self(late)
+
+    def _show(self, event: StreamEvent) -> None:
         if isinstance(event, TextDelta) and event.choice == 0:
             self._grow(event, event.text)
         elif isinstance(event, ThinkingDelta) and self._thinking:
@@ -65,6 +85,8 @@ class TerminalView:
         elif isinstance(event, Error):
             self._line(f"{event.message}\n{event.hint}".rstrip(), _ERROR)
         elif isinstance(event, RunEnd):
+            if recap := Recap(self._stream.transcript):
+                self._line(recap.to_text(), _DIM)
             self._line(summary(self._stream.transcript, self._stream.metrics), _DIM)
 
     def _grow(self, event: StreamEvent, text: str, style: str = "") -> None:
@@ -86,3 +108,9 @@ class TerminalView:
         if text:
             self._console.print(text, style=style, end="")
             self._at_start = text.endswith("\n")
+
+
+def _lane(event: StreamEvent) -> str:
+    """The step at the top that the event belongs to; "" for the run's own."""
+    name = event.name if isinstance(event, (StepStart, StepEnd)) else ""
+    return (event.step or name).partition("/")[0]

@@ -98,6 +98,11 @@ class Transcript:
     def tool_calls(self) -> list[ToolPart]:
         return list(self._calls.values())
 
+    @property
+    def flow(self) -> list[Step]:
+        """The workflow's own steps, without those inside them and the agents that tools ask."""
+        return [step for step in self.steps if not step.step and not step.run]
+
     def sections(self) -> list[tuple[Step | None, list[Part]]]:
         """The parts by the step they belong to (None: the run's own), side-by-side steps one after the other."""
         steps = {step.name: step for step in self.steps}
@@ -139,6 +144,7 @@ class Transcript:
                 for c in self.citations
             ],
             "steps": [step.to_dict() for step in self.steps],
+            "flow": [step.name for step in self.flow],
             "iteration": self.iteration,
             "warnings": [w.message for w in self.warnings],
             "retries": [r.reason for r in self.retries],
@@ -237,6 +243,7 @@ class Transcript:
             if step.name == event.name and step.duration is None:
                 step.duration = event.duration or max(event.time - step.time, 0.0)
                 step.usage = event.usage
+                step.finish_reason = event.finish_reason
                 break
 
     def _iteration_start(self, event: IterationStart) -> None:

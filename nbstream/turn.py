@@ -48,7 +48,10 @@ LAST_ITERATION = (
 )
 REPAIR = "That does not fit: {errors}. Answer again, with nothing but the corrected JSON."
 SCHEMA = "Answer with nothing but JSON that fits this schema:\n{schema}"
-DENIED = "The user did not allow this call."
+NOT_RUN = {
+    "denied": "The user did not allow this call.",
+    "timeout": "Nobody answered whether this call may run, so it did not.",
+}
 STOPPED = "The user stopped this call before it gave a result."
 
 Emit = Callable[[StreamEvent], None]
@@ -81,12 +84,13 @@ class AgentTurn(Turn):
         self._approval = approval or Approval()
         self._retries = retries
         self._history = history
+        self.note = "" if history is None else history.next_turn
         self._messages = list(prompt)
         self._prompts = len(self._messages)
         self._said = Transcript()
         self._calls: list[ToolPart] = []
         self._results: dict[str, str] = {}
-        self._running: dict[str, Tool] = {}
+        self._running: dict[str, tuple[Tool, float]] = {}
         self._nested: dict[str, Nested] = {}
         self._block = 0
         self._ids: set[str] = set()
@@ -124,7 +128,7 @@ class AgentTurn(Turn):
         for call in self._calls:
             if call.call_id in self._results:
                 continue
-            tool = self._running.get(call.call_id)
+            tool, began = self._running.get(call.call_id, (None, None))
             if tool is not None and tool.threaded and call.call_id not in self._nested:
                 events.append(
                     Warning(
@@ -132,7 +136,7 @@ class AgentTurn(Turn):
                         "and its result is dropped."
                     )
                 )
-            events.append(ToolResult(call.call_id, "stopped", is_error=True))
+            events.append(ToolResult(call.call_id, "stopped", True, _since(began)))
         self._remember()
         return events
 
@@ -290,10 +294,10 @@ class AgentTurn(Turn):
                 decision = await self._approval.answer(call_id)
                 emit(ToolApproval(call_id, decision))
                 if decision != "approved":
-                    emit(self._result(call_id, DENIED, error=True))
+                    emit(self._result(call_id, NOT_RUN[decision], error=True))
                     return
             began = time.monotonic()
-            self._running[call_id] = tool
+            self._running[call_id] = tool, began
             value = await tool.run(
                 call.arguments, lambda value: emit(ToolProgress(call_id, result_of(value).content))
             )
@@ -344,8 +348,11 @@ class AgentTurn(Turn):
     ) -> ToolResult:
         text = str(content) if text is None else text
         self._results[call_id] = f"Error: {text}" if error else text
-        duration = None if began is None else round(time.monotonic() - began, 4)
-        return ToolResult(call_id, content, error, duration)
+        return ToolResult(call_id, content, error, _since(began))
+
+
+def _since(began: float | None) -> float | None:
+    return None if began is None else round(time.monotonic() - began, 4)
 
 
 def turn(

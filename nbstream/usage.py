@@ -27,5 +27,11 @@ def add_usage(a: Usage | None, b: Usage | None) -> Usage | None:
     return Usage(**sums, estimated=a.estimated or b.estimated)
 
 
+def tokens_of(usage: Usage | None) -> list[str]:
+    """`["245 tokens"]` of output, or nothing where nobody counted."""
+    counted = usage.output_tokens if usage else None
+    return [] if counted is None else [f"{counted} token{'' if counted == 1 else 's'}"]
+
+
 def usage_dict(usage: Usage | None) -> dict[str, Any] | None:
     return {name: getattr(usage, name) for name in USAGE_COUNTS} if usage else None

@@ -306,7 +306,9 @@ async def test_stop_cancels_async_tools():
     await asyncio.wait_for(cancelled.wait(), 10)
     assert response.status == "stopped"
     assert legal(stream.events)
-    assert response.tool_calls[0].status == "error"
+    (stopped,) = response.tool_calls
+    assert (stopped.status, stopped.result) == ("error", "stopped")
+    assert stopped.duration and stopped.duration > 0.04
     assert not of(stream, Warning)
     assert [m["role"] for m in agent.history] == ["user", "assistant", "tool"]
 
@@ -405,6 +407,8 @@ async def test_nobody_there_takes_the_default(monkeypatch, default, decision, st
     assert [e.decision for e in of(stream, ToolApproval)] == ["requested", decision]
     assert response.tool_calls[0].status == status
     assert not stream.approve("c1")  # too late
+    told = model.requests[1].messages[-1]["content"]
+    assert told == "2" if default else "Nobody answered" in told
 
 
 async def test_stop_while_it_asks():
@@ -577,6 +581,20 @@ async def test_history_reset_and_fork():
     assert contents(model.requests[3]) == ["S", "d"]
     assert not agent.history
     assert model.requests[3].temperature == 0.5
+
+
+async def test_the_cell_says_which_turn_it_is():
+    def note(stream: nb.Stream) -> str:
+        assert stream.source.turn is not None
+        return stream.source.turn.note
+
+    agent = nb.Agent(scripted("Well."))
+    assert note(agent.stream("one")) == ""
+    await agent.run("one")
+    assert note(agent.stream("two")) == "Turn 2"
+    assert note(agent.stream("alone", use_history=False)) == ""
+    agent.reset()
+    assert note(agent.stream("anew")) == ""
 
 
 async def test_context_fills_the_prompt():

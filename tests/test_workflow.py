@@ -12,6 +12,8 @@ import pytest
 
 import nbstream as nb
 from nbstream.events import IterationEnd, StepEnd, StepStart, TextDelta, Usage
+from nbstream.frozen import to_html, to_text
+from nbstream.terminal import TerminalView
 from tests.test_agent import add, call, deciding, legal, of, scripted
 
 
@@ -141,6 +143,8 @@ async def test_a_failing_step_says_which_and_keeps_what_came_before():
     assert legal(stream.events)
     assert stream.text == caught.value.partial == "Fine."
     assert stream.response.output["first"] == "Fine."
+    assert [step.finish_reason for step in stream.response.steps] == ["stop", "error"]
+    assert "2. second: failed, " in stream.to_markdown()
     failing = scripted(["Half ", nb.AuthenticationError("no key")])
     stream = nb.Workflow([nb.Step("only", failing)]).stream("go")
     with pytest.raises(nb.AuthenticationError, match="Step 'only' failed: no key"):
@@ -165,6 +169,7 @@ async def test_a_failure_ends_the_steps_beside_it():
     with pytest.raises(nb.NbstreamError, match="Step 'b'"):
         await stream
     assert legal(stream.events)
+    assert [step.finish_reason for step in stream.response.steps] == ["stopped", "error"]
     await asyncio.wait_for(cancelled.wait(), 10)
 
 
@@ -179,6 +184,7 @@ async def test_stop_in_the_middle():
     assert response.status == "stopped"
     assert legal(stream.events)
     assert response.output["a"] == "Done."
+    assert [step.finish_reason for step in response.steps] == ["stop", "stopped"]
     assert not never.requests
 
 
@@ -197,14 +203,37 @@ async def test_the_saved_form_has_the_steps():
     beside = nb.Scripted(["Beside ", "it."], delay=0.01)
     stream = nb.Workflow([[nb.Step("a", outer), nb.Step("b", beside)]]).stream("go")
     await stream
-    said = re.sub(r" \([\d.]+ s\)", "", stream.to_markdown())
+    said = re.sub(r" \([\d.]+ s\)", "", stream.to_markdown().partition("\n\n---")[0])
     positions = [said.index(piece) for piece in ("**a**", "I ask.", "**a/expert**", "Inner.")]
     assert positions == sorted(positions)
     assert said.endswith("**a**\n\nAsked.\n\n**b**\n\nBeside it.")
-    html = stream.to_html()
+    html = to_html(stream.transcript, stream.metrics)
     assert html.index("<b>a</b>") < html.index("<b>a/expert</b>") < html.index("<b>b</b>")
+    assert "2 steps: " in html
     plain = nb.Agent(scripted("Only text."))
     assert (await plain.run("x"))._repr_mimebundle_()["text/markdown"] == "Only text."
+
+
+async def test_a_summary_says_what_the_steps_took(capsys):
+    kai = nb.Agent(scripted(["Hello there.", Usage(40, 12)]), name="Kai")
+    beside = [nb.Step(name, nb.Scripted(["So ", "so.", Usage(9, 3)], delay=0.2)) for name in "ab"]
+    stream = nb.Workflow([nb.Step("greeter", kai), beside]).stream("Hi")
+    stream.on(TerminalView(stream))
+    await stream
+    lines = [re.sub(r"\d\.\d s", "… s", line) for line in to_text(stream.transcript).splitlines()]
+    assert lines == [
+        *("So so.", "", "1. greeter (Kai): … s, 12 tokens"),
+        *("2. a (scripted): … s, 3 tokens", "3. b (scripted): … s, 3 tokens", ""),
+        "3 steps: … s, 18 tokens",
+    ]
+    took = float(re.findall(r"3 steps: ([\d.]+) s", stream.to_html())[0])
+    assert took < sum(step.duration or 0 for step in stream.steps)
+    printed = capsys.readouterr().out
+    assert "── a ──\nSo so.\n── b ──\nSo so.\n1. greeter" in printed
+    assert "\n3 steps: " in printed
+    one = nb.Workflow([nb.Step("only", scripted("Alone."))]).stream("Hi")
+    await one
+    assert to_text(one.transcript) == "Alone."
 
 
 def test_wrong_workflows():

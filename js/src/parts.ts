@@ -1,5 +1,6 @@
 import type {
   ContentPart,
+  FinishReason,
   RefusalDelta,
   StepStart,
   TextDelta,
@@ -67,6 +68,7 @@ export class ToolPart {
   readonly progress: unknown[] = [];
   result: unknown = null;
   duration: number | null = null;
+  #began = 0;
 
   constructor(event: ToolCallStart) {
     this.call_id = event.call_id;
@@ -79,6 +81,15 @@ export class ToolPart {
 
   get key(): string {
     return `tool ${this.call_id}`;
+  }
+
+  /** When it began to run, as far as one can tell: nobody says. */
+  get began(): number {
+    return this.#began;
+  }
+
+  begin(time: number): void {
+    this.#began = time;
   }
 }
 
@@ -115,11 +126,15 @@ export interface Step {
   readonly agent: string;
   /** The call_id of the tool that asks this agent; empty for a step of a workflow. */
   readonly run: string;
+  /** The step around it; empty at the top. */
+  readonly step: string;
   readonly time: number;
   duration: number | null;
   usage: Usage | null;
+  finish_reason: FinishReason | null;
 }
 
-export function startStep({ name, index, agent, run, time }: StepStart): Step {
-  return { name, index, agent, run, time, duration: null, usage: null };
+export function startStep({ name, index, agent, run, step, time }: StepStart): Step {
+  const open = { duration: null, usage: null, finish_reason: null };
+  return { name, index, agent, run, step, time, ...open };
 }

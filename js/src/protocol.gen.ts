@@ -38,6 +38,7 @@ export interface StepEnd extends Event {
   index: number;
   duration: number;
   usage: Usage | null;
+  finish_reason: "content_filter" | "error" | "length" | "pause" | "refusal" | "stop" | "stopped" | "tool_calls" | "unknown" | null;
 }
 
 export interface IterationStart extends Event {
@@ -233,7 +234,7 @@ const delta = { ...event, count: 1, until: 0.0 };
 export const DEFAULTS: Record<EventType, Record<string, unknown>> = {
   run_start: { ...event, model: "", provider: "", title: "", started_at: 0.0 },
   step_start: { ...event, index: 0, agent: "" },
-  step_end: { ...event, index: 0, duration: 0.0, usage: null },
+  step_end: { ...event, index: 0, duration: 0.0, usage: null, finish_reason: null },
   iteration_start: { ...event },
   iteration_end: { ...event, usage: null, finish_reason: "unknown" },
   text_delta: { ...delta, choice: 0, logprobs: null },

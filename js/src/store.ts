@@ -135,6 +135,11 @@ export class Store {
     return total;
   }
 
+  /** The workflow's own steps, without those inside them and the agents that tools ask. */
+  get flow(): Step[] {
+    return this.#state.steps.filter((step) => step.step === "" && step.run === "");
+  }
+
   /** The answer so far: the first choice where there are several, the last step of a workflow. */
   get text(): string {
     const nested = new Set(this.#state.steps.filter((s) => s.run !== "").map((s) => s.name));
@@ -211,6 +216,7 @@ function fold(state: State, event: StreamEvent): Change {
       if (open) {
         open.duration = event.duration || Math.max(event.time - open.time, 0);
         open.usage = wholeUsage(event.usage);
+        open.finish_reason = event.finish_reason;
       }
       return PARTS;
     }
@@ -252,10 +258,12 @@ function fold(state: State, event: StreamEvent): Change {
         part.arguments = event.arguments;
         part.error = event.error;
         part.until = event.time;
+        beginTogether(state, event.time);
       });
     case "tool_approval":
       return onCall(state, event.call_id, (part) => {
         part.status = AFTER_DECISION[event.decision];
+        part.begin(event.time);
       });
     case "tool_progress":
       return onCall(state, event.call_id, (part) => {
@@ -336,6 +344,15 @@ function onCall(state: State, call_id: string, change: (part: ToolPart) => void)
   return { kind: "part", part };
 }
 
+/** The calls of one answer run when the last of them is written. */
+function beginTogether(state: State, time: number): void {
+  for (let n = state.parts.length - 1; n >= 0; n -= 1) {
+    const part = state.parts[n];
+    if (part?.kind !== "tool" || part.status !== "called") return;
+    part.begin(time);
+  }
+}
+
 function withdraw(state: State, stays: (part: Part) => boolean): void {
   state.parts = state.parts.filter(stays);
   for (const [key, part] of state.open) if (!stays(part)) state.open.delete(key);
@@ -346,7 +363,7 @@ function wholeUsage(usage: Usage | null): Usage | null {
   return usage && (decode({ ...usage, type: "usage" }) as Usage);
 }
 
-function addUsage(a: Usage | null, b: Usage | null): Usage | null {
+export function addUsage(a: Usage | null, b: Usage | null): Usage | null {
   if (a === null || b === null) return a ?? b;
   const sum = { ...(DEFAULTS.usage as unknown as Usage), estimated: a.estimated || b.estimated };
   for (const name of USAGE_COUNTS) {

@@ -29,6 +29,7 @@ export function toDict(store: Store): Record<string, unknown> {
       quote,
     })),
     steps: state.steps.map((step) => ({ ...step, usage: counts(step.usage) })),
+    flow: store.flow.map((step) => step.name),
     iteration: state.iteration,
     warnings: state.warnings.map((warning) => warning.message),
     retries: state.retries.map((retry) => retry.reason),

@@ -170,6 +170,74 @@ describe("parts", () => {
     expect(check.dataset.status).toBe("done");
   });
 
+  test("a workflow that has ended says what its steps took", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    const usage = (output_tokens: number) => ({ output_tokens });
+    await stage.say(
+      START,
+      { type: "step_start", name: "greet", agent: "Kai", time: 1 },
+      { type: "step_end", name: "greet", duration: 2, usage: usage(12), time: 3 },
+      { type: "step_start", name: "a", index: 1, time: 3 },
+      { type: "step_start", name: "a/inner", step: "a", time: 3 },
+      { type: "step_start", name: "b", index: 2, time: 3 },
+      {
+        type: "step_end",
+        name: "b",
+        duration: 4,
+        usage: usage(1),
+        finish_reason: "error",
+        time: 7,
+      },
+    );
+    expect(shown(part(root, "summary"))).toBe(false);
+    await stage.say(
+      { type: "step_end", name: "a/inner", step: "a", finish_reason: "stopped", time: 7 },
+      { type: "step_end", name: "a", finish_reason: "stopped", time: 7 },
+      { type: "error", kind: "server", message: "Step 'b' failed", time: 7 },
+      end("error"),
+    );
+    const rows = [...root.querySelectorAll("[data-part=summary] tr")];
+    expect(rows.map((row) => [...row.children].map((cell) => cell.textContent))).toEqual([
+      ["1. greetKai", "", "2.0 s", "12 tokens"],
+      ["2. a", "stopped", "4.0 s", ""],
+      ["3. b", "failed", "4.0 s", "1 token"],
+      ["3 steps", "", "6.0 s", "13 tokens"],
+    ]);
+    expect(parts(root, "step").map((step) => (step as HTMLElement).dataset.status)).toEqual([
+      ...["done", "stopped", "stopped", "error"],
+    ]);
+  });
+
+  test("a running tool and a silent model show how long it takes", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    await stage.say(
+      START,
+      { type: "tool_call_start", call_id: "a", block: 0, name: "a", time: 1 },
+      { type: "tool_call_end", call_id: "a", arguments: {}, time: 2 },
+      { type: "tool_call_start", call_id: "b", block: 1, name: "b", time: 2 },
+      { type: "tool_call_end", call_id: "b", arguments: {}, time: 10 },
+    );
+    const [a, b] = parts(root, "tool") as [HTMLElement, HTMLElement];
+    await vi.waitFor(() => expect(a.innerText).toMatch(/running · [12] s/), 4000);
+    expect(shown(part(root, "waiting"))).toBe(false);
+    await stage.say(
+      { type: "tool_result", call_id: "a", content: "no", is_error: true, duration: 3, time: 13 },
+      { type: "tool_approval", call_id: "b", decision: "denied", time: 13 },
+      { type: "tool_result", call_id: "b", content: "not allowed", is_error: true, time: 13 },
+    );
+    expect(a.querySelector("pre:not([hidden])")?.getAttribute("data-label")).toBe("Error");
+    expect(b.querySelector("pre:not([hidden])")?.getAttribute("data-label")).toBe("Not run");
+    expect(shown(part(root, "waiting"))).toBe(true);
+    await vi.waitFor(
+      () => expect(part(root, "waiting")?.innerText).toContain("for the model"),
+      5000,
+    );
+    await stage.say({ ...text("Well.", 2), time: 20 });
+    expect(shown(part(root, "waiting"))).toBe(false);
+  });
+
   test("an agent that a tool asks stands in the tool's card", async () => {
     const stage = new Stage();
     const { root } = stage.show();

@@ -75,11 +75,13 @@ _PARAMETERS = set(ChatRequest.__struct_fields__) - {"messages", "options"}
 class Turn:
     """What a source that runs tools has besides events.
 
-    `output`: the validated answer, None where there is none. `structured`: the answer is JSON.
+    `output`: the validated answer, None where there is none. `structured`: the answer is JSON. `note`: what
+    the cell says above the answer.
     """
 
     output: Any = None
     structured: bool = False
+    note: str = ""
 
     @property
     def busy(self) -> bool:

@@ -6,6 +6,8 @@ export interface Host {
   readonly loadPart: LoadPart;
   /** Nothing more will come. */
   readonly over: boolean;
+  /** Seconds since the run began. */
+  readonly now: number;
   approve(call_id: string, decision: "approved" | "denied"): void;
 }
 

@@ -1,5 +1,5 @@
 import type { Options } from "../model";
-import type { Part, Step } from "../parts";
+import type { Part, Step, ToolStatus } from "../parts";
 import type { Store } from "../store";
 import { AnswerBlock } from "./answer";
 import type { Block, Host } from "./block";
@@ -9,6 +9,10 @@ import { RefusalBlock } from "./refusal";
 import { createSection, Section } from "./section";
 import { ThinkingBlock } from "./thinking";
 import { ToolBlock } from "./tool";
+
+const RUNNING = new Set<ToolStatus>(["called", "running"]);
+
+const keyOf = (step: Step) => `${step.index} ${step.time} ${step.name}`;
 
 /** The parts of a run in order: each becomes a block, or grows the block before it. */
 export class Body {
@@ -49,6 +53,14 @@ export class Body {
   /** The list of parts was made anew: draw what changed at the next `write`. */
   invalidate(): void {
     this.#anew = true;
+  }
+
+  /** Time goes by for what runs. */
+  tick(): void {
+    const { calls, steps } = this.store.state;
+    for (const call of calls.values()) if (RUNNING.has(call.status)) this.#grown.add(call);
+    for (const step of steps)
+      if (step.duration === null) this.#sections.get(keyOf(step))?.update(step, this.host.now);
   }
 
   write(): void {
@@ -134,11 +146,11 @@ export class Body {
   }
 
   #open(step: Step, known: Map<string, Section>, blocks: Map<string, Block>): void {
-    const key = `${step.index} ${step.time} ${step.name}`;
+    const key = keyOf(step);
     const around = this.#around(step, blocks);
     const section = known.get(key) ?? createSection(step, around.name);
     section.clear();
-    section.update(step);
+    section.update(step, this.host.over ? null : this.host.now);
     this.#sections.set(key, section);
     placeAfter(around.body, around.lastNode, section.node);
     around.last = null;

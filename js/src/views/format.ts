@@ -14,6 +14,11 @@ export function ticking(value: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** The time of what still runs, from its first whole second on. */
+export function soFar(value: number): string {
+  return value < 1 ? "" : ticking(value);
+}
+
 export function count(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }

@@ -1,5 +1,6 @@
 import type { Connection } from "../connection";
 import { safeLink } from "../markdown/url";
+import type { Part, ToolStatus } from "../parts";
 import type { Citation, Error as ErrorEvent } from "../protocol.gen";
 import { h, icon, setText, toggle } from "./dom";
 import { plural, ticking } from "./format";
@@ -7,6 +8,8 @@ import { plural, ticking } from "./format";
 /** Seconds without a token before the view says that it waits. */
 const QUIET = 2;
 const SHOWN_WARNINGS = 3;
+/** After these of a tool it is the model's turn. */
+const ANSWERED = new Set<string>(["done", "error", "denied"] satisfies ToolStatus[]);
 
 const ENDINGS: Record<string, string> = {
   length: "Answer truncated: max tokens reached.",
@@ -58,11 +61,15 @@ export class Notices {
     const { state, now } = store;
     if (this.connection.over) return null;
     if (lost) return "the kernel does not answer; the stream goes on when it does";
-    const first = state.parts.length === 0;
-    if (!first) {
-      const thinks = options.thinking === "hidden" && state.parts.at(-1)?.kind === "thinking";
-      if (!state.stall) return thinks ? "thinking…" : null;
-      return `no new text for ${ticking(state.stall.idle + now - state.stall.time)}`;
+    const last = state.parts.at(-1);
+    if (last) {
+      const thinks = options.thinking === "hidden" && last.kind === "thinking";
+      if (state.stall)
+        return `no new text for ${ticking(state.stall.idle + now - state.stall.time)}`;
+      if (last.kind !== "tool" || !ANSWERED.has(last.status)) return thinks ? "thinking…" : null;
+      if (busy(state.parts)) return null;
+      const waited = now - last.until;
+      return waited < QUIET ? "" : `waiting for the model… ${ticking(waited)}`;
     }
     const retry = state.retries.at(-1);
     const left = retry ? retry.time + retry.wait - now : 0;
@@ -131,6 +138,16 @@ export class Notices {
     this.#warned = warnings.length;
     toggle(this.#warnings, warnings.length > 0);
   }
+}
+
+/** Whether one of the tools called last still runs. */
+function busy(parts: readonly Part[]): boolean {
+  for (let n = parts.length - 1; n >= 0; n -= 1) {
+    const part = parts[n];
+    if (part?.kind !== "tool") return false;
+    if (!ANSWERED.has(part.status)) return true;
+  }
+  return false;
 }
 
 function errorCard(error: ErrorEvent): HTMLElement {

@@ -1,7 +1,8 @@
 import type { Step } from "../parts";
 import type { Block } from "./block";
-import { h, setText } from "./dom";
-import { plural, seconds } from "./format";
+import { h, setAttribute, setText } from "./dom";
+import { plural, seconds, soFar } from "./format";
+import { ending } from "./recap";
 
 /** Where blocks stand: the view itself, a step, or the card of a tool that asks an agent. */
 export class Section {
@@ -19,13 +20,17 @@ export class Section {
     this.last = this.lastNode = null;
   }
 
-  update(step: Step): void {
-    this.node.dataset.status = step.duration === null ? "running" : "done";
-    const facts = step.duration === null ? [] : [seconds(step.duration)];
+  /** `now`: seconds since the run began, null where nothing runs any more. */
+  update(step: Step, now: number | null): void {
+    const running = step.duration === null;
+    const ended = ending(step) ? step.finish_reason : "done";
+    setAttribute(this.node, "data-status", running ? "running" : String(ended));
+    const facts = running ? [] : [ending(step), seconds(step.duration ?? 0)];
+    if (running && now !== null) facts.push(soFar(now - step.time));
     const tokens = step.usage?.output_tokens;
     if (tokens) facts.push(plural(tokens, "token"));
     const state = this.node.querySelector(".nbs-step-state");
-    if (state) setText(state, facts.join(" · "));
+    if (state) setText(state, facts.filter(Boolean).join(" · "));
   }
 }
 

@@ -12,6 +12,7 @@ import { copyText } from "./clipboard";
 import { button, h, setAttribute, setText, toggle } from "./dom";
 import { Follow } from "./follow";
 import { Notices } from "./notices";
+import { Recap } from "./recap";
 import { StatusLine } from "./status";
 
 const TICK = 1000;
@@ -21,6 +22,7 @@ export class StreamView implements Painted {
   readonly root: HTMLElement;
   #host: Host;
   #body: Body;
+  #recap: Recap;
   #notices: Notices;
   #status: StatusLine;
   #announcer: Announcer;
@@ -50,9 +52,13 @@ export class StreamView implements Painted {
       get over() {
         return connection.over;
       },
+      get now() {
+        return store.now;
+      },
       approve: (call_id, decision) => connection.approve(call_id, decision),
     };
     this.#body = new Body(store, options, this.#host);
+    this.#recap = new Recap(store);
     this.#notices = new Notices(connection);
     this.#status = new StatusLine(connection);
     this.#announcer = new Announcer(connection);
@@ -81,6 +87,7 @@ export class StreamView implements Painted {
     if (options.note) this.root.append(h("div", { "data-part": "note" }, options.note));
     this.root.append(
       this.#body.node,
+      this.#recap.node,
       this.#notices.node,
       this.#bar,
       this.#announcer.node,
@@ -145,6 +152,7 @@ export class StreamView implements Painted {
     // Not `disabled`, which would take the focus away.
     setAttribute(this.#stop, "aria-disabled", String(stopping));
     setText(this.#stop.lastElementChild as Element, stopping ? "Stopping…" : "Stop");
+    this.#recap.write();
     this.#notices.write();
     this.#status.write();
     this.#chart?.write();
@@ -202,6 +210,7 @@ export class StreamView implements Painted {
       return;
     }
     this.#head = true;
+    this.#body.tick();
     this.#chart?.tick();
     this.#follow.refresh();
     painter.request(this);

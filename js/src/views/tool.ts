@@ -1,7 +1,7 @@
 import type { Part, ToolPart, ToolStatus } from "../parts";
 import type { Block, Host } from "./block";
 import { button, h, icon, setAttribute, setText, toggle } from "./dom";
-import { count, json, seconds } from "./format";
+import { count, json, seconds, soFar } from "./format";
 import { Section } from "./section";
 
 const LABELS: Record<ToolStatus, string> = {
@@ -13,10 +13,15 @@ const LABELS: Record<ToolStatus, string> = {
   error: "failed",
   denied: "denied",
 };
+const RESULTS: Partial<Record<ToolStatus, string>> = { error: "Error", denied: "Not run" };
 /** Results longer than this are folded. */
 const SHORT = 400;
 const SHORT_LINES = 6;
 const MAX_SHOWN = 100_000;
+/** What is worth a line: more than the braces of no arguments. */
+const NOTHING = 2;
+/** What the kernel says of a call that Stop cut. */
+const STOPPED = "stopped";
 
 /** A tool call: its arguments as they arrive, then what became of it. */
 export class ToolBlock implements Block {
@@ -25,7 +30,11 @@ export class ToolBlock implements Block {
   #name = h("span", { class: "nbs-tool-name" });
   #status = h("span", { class: "nbs-tool-status" });
   #arguments = document.createTextNode("");
-  #argumentsBox = h("pre", { class: "nbs-io", "data-label": "Arguments" }, this.#arguments);
+  #argumentsBox = h(
+    "pre",
+    { class: "nbs-io", "data-label": "Arguments", hidden: true },
+    this.#arguments,
+  );
   #offset = 0;
   #parsed = false;
   #progress = h("div", { class: "nbs-tool-progress", hidden: true });
@@ -85,9 +94,8 @@ export class ToolBlock implements Block {
     const label = this.#label(part);
     setAttribute(this.node, "aria-label", `Tool call ${part.name}, ${label}`);
     setText(this.#name, part.name || "tool");
-    const duration = part.duration === null ? "" : ` · ${seconds(part.duration)}`;
-    const where = part.server_side ? " · by the provider" : "";
-    setText(this.#status, label + duration + where);
+    const where = part.server_side ? "by the provider" : "";
+    setText(this.#status, [label, this.#time(part), where].filter(Boolean).join(" · "));
     this.#writeArguments(part);
     this.#writeProgress(part);
     toggle(this.#approval, part.status === "approval");
@@ -99,20 +107,27 @@ export class ToolBlock implements Block {
   }
 
   /** Nobody says when a tool starts: it has been called, and the run goes on. */
-  #label({ status }: ToolPart): string {
+  #label({ status, result }: ToolPart): string {
+    if (status === "error" && result === STOPPED) return STOPPED;
     return LABELS[status === "called" && !this.host.over ? "running" : status];
+  }
+
+  #time({ status, duration, began }: ToolPart): string {
+    if (duration !== null) return seconds(duration);
+    const running = !this.host.over && (status === "called" || status === "running");
+    return running ? soFar(this.host.now - began) : "";
   }
 
   #writeArguments(part: ToolPart): void {
     if (part.status === "streaming") {
       if (this.#offset < MAX_SHOWN) this.#arguments.appendData(part.input.since(this.#offset));
       this.#offset = part.input.length;
+      toggle(this.#argumentsBox, part.input.length > NOTHING);
     } else if (!this.#parsed) {
       this.#parsed = true;
       const text = part.arguments === null ? String(part.input) : json(part.arguments);
       this.#arguments.data = bounded(text);
-      toggle(this.#argumentsBox, text !== "" && text !== "{}");
-      this.#argumentsBox.classList.toggle("nbs-line", !text.includes("\n"));
+      toggle(this.#argumentsBox, text.length > NOTHING);
     }
   }
 
@@ -128,8 +143,9 @@ export class ToolBlock implements Block {
     this.#shownResult = result;
     const text = bounded(json(result));
     setText(this.#result, text);
-    toggle(this.#result, text !== "");
-    this.#result.classList.toggle("nbs-line", !text.includes("\n") && text.length <= 72);
+    toggle(this.#result, text !== "" && this.#label(part) !== STOPPED);
+    const title = RESULTS[part.status] ?? "Result";
+    this.#result.dataset.label = title;
     const told = this.#nest.hasChildNodes();
     const long =
       told || text.length > SHORT || text.split("\n", SHORT_LINES + 1).length > SHORT_LINES;
@@ -139,7 +155,7 @@ export class ToolBlock implements Block {
       this.#fold.append(this.#result);
     }
     if (this.#fold?.firstElementChild) {
-      setText(this.#fold.firstElementChild, `Result · ${count(text.length)} characters`);
+      setText(this.#fold.firstElementChild, `${title} · ${count(text.length)} characters`);
     }
   }
 }
