@@ -59,6 +59,7 @@ class Pump:
         self._error: NbstreamError | None = None
         self._task: asyncio.Task[Any] | None = None
         self._began = self._active = 0.0
+        self._recorded = 0.0
         self._stalled = False
         self._timer: asyncio.TimerHandle | None = None
         self.taps: list[Tap] = []
@@ -92,7 +93,9 @@ class Pump:
         self._finish("stopped")
 
     def elapsed(self) -> float:
-        """Seconds since the run began, to a tenth of a millisecond."""
+        """Seconds since the run began, to a tenth of a millisecond; as recorded in a replay."""
+        if self._source.recorded:
+            return self._recorded
         return round(time.monotonic() - self._began, 4)
 
     def _begin(self) -> None:
@@ -115,6 +118,7 @@ class Pump:
                     return
 
     def _take(self, event: StreamEvent) -> None:
+        self._recorded = event.time
         if isinstance(event, CONTENT_EVENTS):
             self._active = time.monotonic()
             self._got_content = True

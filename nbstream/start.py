@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from . import cell, tapes
+from . import cell, marimo, tapes
 from .adapters.base import ChatModel, ChatRequest, Prompt, Source, Timeouts
 from .adapters.recorded import recorded
 from .adapters.registry import model as find_model
@@ -134,8 +134,8 @@ def _asking(chat: ChatModel, request: ChatRequest) -> Source:
 def show(source: Any, title: str = "", **options: Any) -> Stream:
     """A stream of anything that already streams: an async or sync iterator of strings, events or chunks.
 
-    In a notebook it is shown in this cell at once; in a terminal it prints when it is awaited, iterated or
-    asked for its result.
+    In a notebook it is shown in this cell at once, in marimo as the last line of a cell; in a terminal it
+    prints when it is awaited, iterated or asked for its result.
 
     Raises `UsageError` for an object it does not know; the message says what is accepted.
     """
@@ -143,12 +143,15 @@ def show(source: Any, title: str = "", **options: Any) -> Stream:
 
     timeouts = Timeouts.of(options.pop("timeout", None), Timeouts(first=None, between=None))
     stream = Stream(adapt(source, **options), title=title, timeouts=timeouts, retries=0)
-    cell.present(stream)
+    if not marimo.running():
+        cell.present(stream)
     return stream
 
 
 def replay(path: str | Path, speed: float | None = 1.0) -> Stream:
-    """The stream of a recording: the same events, at `speed` times the recorded pace (None: at once).
+    """The stream of a recording: the same events, at `speed` times the recorded pace.
+
+    None gives everything at once, with the times and so the metrics it had.
 
     A raw recording of one request runs the provider's bytes through the adapter again.
     """

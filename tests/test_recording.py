@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import nbstream as nb
 from nbstream.adapters.base import Source
-from nbstream.events import RunEnd, RunStart, TextDelta, ToolProgress, stamp
+from nbstream.events import RunEnd, RunStart, Stall, TextDelta, ToolProgress, stamp
 from nbstream.recording import read_recording, write_recording
 from nbstream.run import Stream
 
@@ -168,3 +168,35 @@ def test_every_run_is_recorded(tmp_path, settings):
     recordings = list((tmp_path / "runs").iterdir())
     assert len(recordings) == 2
     assert nb.replay(recordings[0], speed=None).result().text.strip() == "text"
+
+
+@pytest.mark.parametrize("speed", [None, 1.0, 4.0])
+def test_a_replay_measures_what_was_recorded(tmp_path, speed):
+    path = tmp_path / "run.jsonl"
+    recorded(path, delay=0.1)
+    events = list(read_recording(path))
+    replayed = nb.replay(path, speed=speed)
+    replayed.result()
+    assert [event.time for event in replayed.events] == [
+        event.time / (speed or 1) for event in events
+    ]
+    rate = nb.replay(path, speed=None).result().metrics.tokens_per_second
+    assert replayed.metrics.tokens_per_second == pytest.approx((rate or 0) * (speed or 1))
+
+
+def test_a_recorded_stall_is_not_told_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr("nbstream.pump.STALL_AFTER", 0.2)
+
+    async def events():
+        yield TextDelta(0, "one ")
+        await asyncio.sleep(0.5)
+        yield TextDelta(0, "two")
+        yield RunEnd("stop")
+
+    stream = Stream(Source(events=events))
+    stream.result()
+    stream.save(tmp_path / "run.jsonl")
+    replayed = nb.replay(tmp_path / "run.jsonl")
+    replayed.result()
+    for each in (stream, replayed):
+        assert sum(isinstance(event, Stall) for event in each.events) == 1

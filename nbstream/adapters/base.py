@@ -106,7 +106,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     `events` starts anew each time it is called. `portable`: it may run on any event loop (a client that
     the user opened is bound to the user's). `restartable`: calling it twice asks twice, so that a failure
     before the first token can be tried again. `secrets` are masked in everything a run shows. `turn` is
-    there where tools run. `recorded`: its stalls are among its events.
+    there where tools run. `recorded`: its events have their times, and its stalls are
+    among them.
     """
 
     events: Callable[[], AsyncGenerator[StreamEvent, None]]

@@ -1,9 +1,9 @@
-"""A recording as the source of a run: the same events at the same pace."""
+"""A recording as the source of a run: the same events at the same pace, each with the time it had."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from nbstream.events import (
     StepStart,
     StreamEvent,
     Warning,
+    stamp,
 )
 from nbstream.recording import Answer, AnswerBytes, AnswerEnd, AnswerLine, Line, read_lines
 
@@ -27,7 +28,8 @@ from .failures import Endpoint
 
 
 def recorded(path: str | Path, speed: float | None = 1.0) -> Source:
-    """The source of the recording at `path`, at `speed` times its pace; None gives everything at once.
+    """The source of the recording at `path`, at `speed` times its pace; None gives everything at once,
+    with the times it had.
 
     It is read from disk as it plays. Where it has the provider's bytes and they are one request's, they go
     through the adapter again. Raises `UsageError` where the file is no recording.
@@ -40,16 +42,14 @@ def recorded(path: str | Path, speed: float | None = 1.0) -> Source:
     async def play() -> AsyncGenerator[StreamEvent, None]:
         clock = asyncio.get_running_loop().time
         began = clock()
-        again = _Again() if _is_raw(path) else None
+        read = _Again().events if _is_raw(path) else _as_it_was
         for number, line in enumerate(read_lines(path)):
-            wait = began + line.time / speed - clock() if speed is not None else 0.0
+            time = line.time / (speed or 1.0)
+            wait = began + time - clock() if speed is not None else 0.0
             if wait > 0.001 or number % 256 == 0:
                 await asyncio.sleep(max(wait, 0.0))
-            if again is not None:
-                for event in again.events(line):
-                    yield event
-            elif not isinstance(line, (RunStart, AnswerLine)):
-                yield line
+            for event in read(line):
+                yield stamp(event, 0, time)
             if isinstance(line, RunEnd):
                 return
 
@@ -64,6 +64,10 @@ def _is_raw(path: str | Path) -> bool:
         if isinstance(line, (IterationStart, StepStart)):
             return False
     return False
+
+
+def _as_it_was(line: Line) -> Sequence[StreamEvent]:
+    return () if isinstance(line, (RunStart, AnswerLine)) else (line,)
 
 
 class _Again:
@@ -92,9 +96,7 @@ class _Again:
             if self._failure is not None:
                 raise self._failure
             yield line
-        elif isinstance(line, Stall):
-            yield line
-        elif isinstance(line, Warning) and line.message not in self._said:
+        elif isinstance(line, (Stall, Warning)) and getattr(line, "message", "") not in self._said:
             yield line
 
     def _read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
