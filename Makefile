@@ -5,6 +5,7 @@ STATIC := nbstream/static
 BUNDLE := $(STATIC)/nbstream.js
 NODE_MODULES := js/node_modules/.package-lock.json
 IPYKERNEL6 := $(VENV)/ipykernel6
+SDKS := $(VENV)/sdks
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 LAB_ARGS ?=
@@ -18,9 +19,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.demo $(BUNDLE)
 	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB_ARGS)
 
-test: lint $(BUNDLE) $(IPYKERNEL6)
+test: lint $(BUNDLE) $(IPYKERNEL6) $(SDKS)/.done
 	scripts/chromium --install
 	cd js && npm test
+	$(SDKS)/bin/python -m pytest -p no:cacheprovider tests/sdks
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev $(NODE_MODULES)
@@ -48,6 +50,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --no-heade
 lock: $(VENV)/.dev
 	$(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml --all-extras --group demo -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) pyproject.toml --group sdks -o requirements-sdks.lock
 
 clean:
 	rm -rf $(VENV) $(STATIC) js/node_modules dist build test-results
@@ -68,6 +71,12 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.demo
 # Only the kernel itself: what it depends on is in the environment already.
 $(IPYKERNEL6): $(VENV)/.dev
 	$(BIN)/python -m pip install -q --no-deps --upgrade --target $@ ipykernel==6.31.0
+	@touch $@
+
+# The libraries whose streams people hold; pip where uv does not know the way to the index.
+$(SDKS)/.done: requirements-sdks.lock | $(VENV)/.dev
+	$(BIN)/python -m venv --clear $(SDKS)
+	$(BIN)/uv pip install -q --python $(SDKS)/bin/python -r $< || $(SDKS)/bin/python -m pip install -q -r $<
 	@touch $@
 
 $(NODE_MODULES): js/package-lock.json

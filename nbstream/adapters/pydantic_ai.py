@@ -106,8 +106,8 @@ class PydanticAIDecoder(PayloadDecoder):
 
     def _usage(self, result: Any) -> list[StreamEvent]:
         figures: Any = getattr(result, "usage", None)
-        if callable(figures):
-            figures = figures()
+        if not hasattr(figures, "input_tokens") and callable(figures):
+            figures = figures()  # a method before pydantic-ai 2
         if figures is None or not hasattr(figures, "input_tokens"):
             return []
         return [
