@@ -8,6 +8,8 @@ import builtins
 import difflib
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import traitlets as t
@@ -70,17 +72,12 @@ class StreamMagics(Configurable):
         if started is None:
             return None
         stream, options = started
-        if options.bg:
-            return None
-        try:
+        with _stopped_by(asyncio.CancelledError, stream):
             if isinstance(stream, StreamGroup):
                 await stream
             else:
                 while not stream.ended:
                     await stream.more(len(stream.events))
-        except asyncio.CancelledError:
-            stream.stop()
-            raise CellInterrupted("stopped; the text so far is kept") from None
         return self._finish(stream, options)
 
     def run_cell_now(self, line: str, body: str) -> Response | StreamGroup | None:
@@ -89,28 +86,25 @@ class StreamMagics(Configurable):
         if started is None:
             return None
         stream, options = started
-        if options.bg:
-            return None
-        try:
+        with _stopped_by(KeyboardInterrupt, stream):
             if isinstance(stream, StreamGroup):
                 stream.result()
             else:
                 while not stream.ended:
                     stream.wait_for(len(stream.events))
-        except KeyboardInterrupt:
-            stream.stop()
-            raise CellInterrupted("stopped; the text so far is kept") from None
         return self._finish(stream, options)
 
     def _start(
         self, line: str, body: str
     ) -> tuple[Stream | StreamGroup, argparse.Namespace] | None:
+        """What the cell waits for; None where there is nothing to wait for."""
         try:
             options = flags.parse(line)
             if options.help:
                 print(flags.help_text())
                 return None
-            return self._open(options, body)
+            opened = self._open(options, body)
+            return None if options.bg else opened
         except NbstreamError as error:
             raise quiet(error) from None
 
@@ -281,6 +275,15 @@ class CellInterrupted(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return [f"Interrupted: {self}"]
+
+
+@contextmanager
+def _stopped_by(interrupt: type[BaseException], stream: Stream | StreamGroup) -> Iterator[None]:
+    try:
+        yield
+    except interrupt:
+        stream.stop()
+        raise CellInterrupted("stopped; the text so far is kept") from None
 
 
 def quiet(error: NbstreamError, *, shown: bool = False) -> NbstreamError:
