@@ -117,6 +117,9 @@ def __getattr__(name: str) -> Any:
     if room is None:
         raise AttributeError(f"module 'nbstream' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{room}", __name__), name)
+    if room not in ("events", "errors"):
+        for displays in ("cell", "marimo"):
+            importlib.import_module(f".{displays}", __name__)
     globals()[name] = value
     return value
 

@@ -31,6 +31,9 @@ Callback = Callable[[Any], object]
 #: Shows a stream in a notebook cell. The notebook's room, floors above, puts itself here.
 displayer: Callable[[Stream], object] | None = None
 
+#: What marimo shows for a stream. Its room puts itself here.
+marimo_viewer: Callable[[Stream], object] | None = None
+
 
 class Stream(Answer):
     """One run: awaitable, iterable from async and sync code, displayable, stoppable.
@@ -94,10 +97,14 @@ class Stream(Answer):
 
     # ── start, wait, stop ─────────────────────────────────────────────────────
 
-    def start(self) -> Stream:
-        """Begin now, on the running event loop or, where none runs, on a background one."""
+    def start(self, *, background: bool = False) -> Stream:
+        """Begin now, on the running event loop or, where none runs, on a background one.
+
+        `background` keeps it off the running loop, unless it is bound to that.
+        """
         if self._loop is None and not self.ended:
-            self._start_on(_running_loop() or portal())
+            aside = background and self.source.portable
+            self._start_on((None if aside else _running_loop()) or portal())
         return self
 
     def stop(self) -> None:
@@ -334,6 +341,9 @@ class Stream(Answer):
             displayer(self)
         else:
             print(repr(self))
+
+    def _display_(self) -> object:
+        return repr(self) if marimo_viewer is None else marimo_viewer(self)
 
     def __repr__(self) -> str:
         name = f"{self.source.provider}/{self.source.model}".strip("/")

@@ -7,7 +7,6 @@ and finds the runtime in the page. This is the one room that imports anywidget.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import sys
 import threading
 import time
@@ -20,7 +19,7 @@ import anywidget
 import ipywidgets
 import traitlets as t
 
-from .bundle import bundled
+from .bundle import bundle_id, bundled, front_end
 from .events import RunEnd, StreamEvent
 from .run import Stream
 from .wire import DETAILS, Frame, FrameLog, figures, frame_interval, history
@@ -28,8 +27,6 @@ from .wire import DETAILS, Frame, FrameLog, figures, frame_interval, history
 #: Seconds between two updates of the figures in the status line, and between two signs of life.
 METRICS_INTERVAL = 0.25
 BEAT_INTERVAL = 1.0
-
-_PARTS = ("math", "languages")
 
 
 class Runtime(anywidget.AnyWidget):
@@ -44,27 +41,16 @@ class Runtime(anywidget.AnyWidget):
 
     def __init__(self) -> None:
         self._esm = bundled("loader.js")
-        self._code, self._css_text = bundled("nbstream.js"), bundled("nbstream.css")
-        bundle = hashlib.sha256((self._code + self._css_text).encode()).hexdigest()[:12]
-        super().__init__(bundle=bundle)
+        super().__init__(bundle=bundle_id())
         _hear_while_busy(self)
         self.on_msg(self._heard)
-        self._send_bundle()
-
-    def _send_bundle(self) -> None:
-        self.send({"kind": "bundle", "code": self._code, "css": self._css_text})
+        self.send(front_end({"kind": "bundle"}))
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
-        if not isinstance(message, dict):
-            return
-        kind, name = message.get("kind"), message.get("name")
-        if kind == "ready":
+        if (answer := front_end(message)) is not None:
+            self.send(answer)
+        elif isinstance(message, dict) and message.get("kind") == "ready":
             self.hydrates = message.get("hydrates") is True
-        elif kind == "bundle":
-            self._send_bundle()
-        elif kind == "part" and name in _PARTS:
-            # What only some answers need (formulas, rarer languages) is sent when one needs it.
-            self.send({"kind": "part", "name": name, "code": bundled(f"part-{name}.js")})
 
     @classmethod
     def shared(cls) -> Runtime:
@@ -85,13 +71,23 @@ class PageWidget(anywidget.AnyWidget):
     _layout: ipywidgets.Layout | None = None
 
     def __init__(self, **traits: Any) -> None:
-        runtime = Runtime.shared()
-        self._esm = bundled("stub.js")
         if PageWidget._layout is None or PageWidget._layout.comm is None:
             PageWidget._layout = ipywidgets.Layout()
         traits.setdefault("layout", PageWidget._layout)
-        super().__init__(bundle=runtime.bundle, runtime=f"IPY_MODEL_{runtime.model_id}", **traits)
+        super().__init__(**self._code(), **traits)
         _hear_while_busy(self)
+        self.on_msg(self._asked)
+
+    def _code(self) -> dict[str, str]:
+        """Sets what this widget carries of the front end; the traits that find the rest."""
+        self._esm = bundled("stub.js")
+        runtime = Runtime.shared()
+        return {"bundle": runtime.bundle, "runtime": f"IPY_MODEL_{runtime.model_id}"}
+
+    def _asked(self, _: Any, message: Any, _buffers: Any) -> None:
+        # Where the page's widgets cannot reach each other, each is asked for the front end itself.
+        if (answer := front_end(message)) is not None:
+            self.send(answer)
 
     @t.default("uid")
     def _new_uid(self) -> str:
@@ -155,8 +151,11 @@ class StreamView(PageWidget):
         """The whole transcript rides only in a full state, as a reloaded page asks for it."""
         state = super().get_state(key, drop_defaults)
         if key is None:
-            state["snapshot"] = {**self.frames.snapshot(), **self._measured(everything=True)}
+            state["snapshot"] = self._snapshot()
         return state
+
+    def _snapshot(self) -> dict[str, Any]:
+        return {**self.frames.snapshot(), **self._measured(everything=True)}
 
     # ── kernel to view ────────────────────────────────────────────────────────
 

@@ -40,8 +40,8 @@ FLOORS = [
     {"adapters", "attempts", "budget", "config", "pricing"},
     {"portal", "pump", "reader", "run", "tapes"},
     {"nested", "tools", "approval", "turn", "agent", "workflow"},
-    {"widget", "group_view", "batch_view", "charts"},
-    {"terminal", "cell", "start"},
+    {"widget", "group_view", "batch_view", "marimo_view", "charts"},
+    {"terminal", "cell", "marimo", "start"},
     {"group", "batch"},
     {"attachments", "chats", "commands", "flags", "magic", "agui", "serve"},
     {"__init__"},
@@ -53,6 +53,7 @@ EDGES = {
     "ipywidgets": "widget",
     "IPython": "cell",
     "litellm": "adapters.litellm",
+    "marimo": "marimo",
     "pydantic": "schema",
     "starlette": "serve",
 }
