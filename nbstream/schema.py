@@ -14,6 +14,8 @@ import msgspec
 
 from .errors import OutputValidationError, UsageError
 
+REPAIR = "`repair=True` asks the model once more; the error's `text` is the whole answer."
+
 
 class Schema:
     """`json` is the JSON schema; `check` turns a plain value into the type it stands for."""
@@ -121,7 +123,7 @@ class Schema:
             value = msgspec.json.decode(fenced.group(1) if fenced else text)
         except msgspec.DecodeError as error:
             raise OutputValidationError(
-                f"The answer is not JSON: {error}.", text=text, errors=[str(error)]
+                f"The answer is not JSON: {error}.", text=text, errors=[str(error)], hint=REPAIR
             ) from None
         try:
             return self.check(value)
@@ -130,6 +132,7 @@ class Schema:
                 f"The answer does not fit the output type: {error.message}",
                 text=text,
                 errors=error.errors,
+                hint=REPAIR,
             ) from None
 
 

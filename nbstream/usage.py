@@ -28,9 +28,9 @@ def add_usage(a: Usage | None, b: Usage | None) -> Usage | None:
 
 
 def tokens_of(usage: Usage | None) -> list[str]:
-    """`["245 tokens"]` of output, or nothing where nobody counted."""
+    """`["245 tokens"]` of output, or nothing where there was none, or nobody counted."""
     counted = usage.output_tokens if usage else None
-    return [] if counted is None else [f"{counted} token{'' if counted == 1 else 's'}"]
+    return [] if not counted else [f"{counted} token{'' if counted == 1 else 's'}"]
 
 
 def usage_dict(usage: Usage | None) -> dict[str, Any] | None:

@@ -15,9 +15,19 @@ import msgspec
 from .adapters.base import ChatModel, Source, Timeouts, Turn
 from .agent import Agent
 from .errors import NbstreamError, UsageError
-from .events import RunEnd, StepEnd, StreamEvent, TextDelta, ThinkingDelta
+from .events import (
+    Error,
+    RunEnd,
+    RunStart,
+    StepEnd,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
 from .fill import fill
 from .nested import Nested
+from .reader import Reader, every_event
 from .results import result_of
 from .run import Stream
 from .tools import invoke
@@ -228,6 +238,8 @@ class _Handled(Turn):
     def __init__(self, handler: Callable[..., Any], context: Context, name: str) -> None:
         self._work = partial(handler, context)
         self._name = name
+        self._stream: Stream | None = None
+        self._attended = False
 
     @property
     def busy(self) -> bool:
@@ -246,16 +258,37 @@ class _Handled(Turn):
         finally:
             running.cancel()
         if isinstance(value, Stream):
-            async for text in value.text_deltas():
-                pieces.append(text)
-                yield TextDelta(0, text)
-            value = value.response.output or value.text
+            async for event in self._follow(value):
+                yield event
+            response = value.response
+            value = response.text if response.output is None else response.output
         elif pieces and value == pieces[-1]:
             value = "".join(pieces)
         elif not pieces and value is not None:
             yield TextDelta(0, result_of(value).text)
+            yield Usage(0, 0)
         self.output = value
         yield RunEnd("stop")
+
+    async def _follow(self, stream: Stream) -> AsyncGenerator[StreamEvent, None]:
+        self._stream = stream
+        if self._attended:
+            stream.attend()
+        reader = Reader(stream, every_event)
+        try:
+            async for event in reader:
+                if not isinstance(event, (RunStart, RunEnd, Error)):
+                    yield msgspec.structs.replace(event)
+        finally:
+            reader.close()
+
+    def attend(self) -> None:
+        self._attended = True
+        if self._stream is not None:
+            self._stream.attend()
+
+    def decide(self, call_id: str, approved: bool) -> bool:
+        return self._stream is not None and self._stream.approve(call_id, approved)
 
 
 _DONE = object()

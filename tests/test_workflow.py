@@ -100,6 +100,17 @@ async def test_handlers_of_every_kind():
     assert (output["seen"], output["result"]) == (True, 375)
 
 
+async def test_a_handler_may_ask_an_agent_and_its_tools_ask_too():
+    agent = nb.Agent(scripted([*call("add", {"a": 1, "b": 2}), Usage(5, 2)], "Three."), [add])
+    agent.approve = True
+    stream = nb.Workflow([nb.Step("ask", handler=lambda context: agent.stream("1 + 2?"))]).stream()
+    deciding(stream, True)
+    response = await stream
+    assert legal(stream.events)
+    assert (response.tool_calls[0].status, response.output["ask"]) == ("done", "Three.")
+    assert response.usage.output_tokens == 2
+
+
 async def test_side_by_side():
     meet = threading.Barrier(2, timeout=10)
 

@@ -147,8 +147,10 @@ export class Body {
 
   #open(step: Step, known: Map<string, Section>, blocks: Map<string, Block>): void {
     const key = keyOf(step);
-    const around = this.#around(step, blocks);
-    const section = known.get(key) ?? createSection(step, around.name);
+    const card = this.#cardOf(step, blocks);
+    const around = card?.nest ?? this.#stepAround(step);
+    const section = known.get(key) ?? createSection(step, card?.name ?? "");
+    card?.spend(step.usage);
     section.clear();
     section.update(step, this.host.over ? null : this.host.now);
     this.#sections.set(key, section);
@@ -157,14 +159,15 @@ export class Body {
     around.lastNode = section.node;
   }
 
-  /** Where a step stands: in the card of the tool that asks, in the step around it, or in the view. */
-  #around(step: Step, blocks: Map<string, Block>): Section {
-    if (step.run) {
-      const call = this.store.state.calls.get(step.run);
-      if (call) this.#grow(call, blocks);
-      const card = call && this.#of.get(call);
-      if (card instanceof ToolBlock) return card.nest;
-    }
+  /** The card of the tool that asks this agent. */
+  #cardOf(step: Step, blocks: Map<string, Block>): ToolBlock | null {
+    const call = this.store.state.calls.get(step.run);
+    if (call) this.#grow(call, blocks);
+    const card = call && this.#of.get(call);
+    return card instanceof ToolBlock ? card : null;
+  }
+
+  #stepAround(step: Step): Section {
     const parent = step.name.slice(0, Math.max(step.name.lastIndexOf("/"), 0));
     return this.#named(parent) ?? this.#root;
   }

@@ -24,7 +24,7 @@ export function count(value: number): string {
 }
 
 export function rate(value: number): string {
-  return value < 10 ? value.toFixed(1) : Math.round(value).toString();
+  return value < 10 ? value.toFixed(1) : count(value);
 }
 
 const LINE = 72;

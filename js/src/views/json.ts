@@ -1,5 +1,6 @@
 import type { MarkdownRenderer } from "../markdown";
 import { h } from "./dom";
+import { plural } from "./format";
 
 /** Containers nested deeper than this are drawn flat. */
 const MAX_DEPTH = 64;
@@ -7,6 +8,7 @@ const MAX_DEPTH = 64;
 /** A container that is open: where its next item goes, and how many it has. */
 interface Level {
   readonly node: HTMLElement;
+  readonly head: (Node | string)[];
   readonly body: HTMLElement;
   readonly close: string;
   count: number;
@@ -44,7 +46,8 @@ export function createJson(root: HTMLElement): MarkdownRenderer {
   };
   const open = (bracket: "{" | "[") => {
     const body = h("div", { class: "nbs-json-body" });
-    const summary = h("summary", {}, ...(line ? [...line.childNodes] : []), bracket);
+    const head = [...(line ? [...line.childNodes] : []), bracket];
+    const summary = h("summary", { class: "nbs-json-fold", "data-folded": " …" }, ...head);
     const node = h("details", {}, summary, body);
     node.setAttribute("open", "");
     if (line) line.replaceWith(node);
@@ -52,15 +55,18 @@ export function createJson(root: HTMLElement): MarkdownRenderer {
     const parent = level();
     if (parent && !line) parent.count += 1;
     line = null;
-    levels.push({ node, body, close: bracket === "{" ? "}" : "]", count: 0 });
+    levels.push({ node, head, body, close: bracket === "{" ? "}" : "]", count: 0 });
     mode = "value";
     key = bracket === "{";
   };
   const close = () => {
     const done = levels.pop();
     if (!done) return;
-    done.node.append(h("div", { class: "nbs-json-close" }, done.close));
-    done.node.dataset.count = String(done.count);
+    if (done.count > 0) {
+      done.node.append(h("div", { class: "nbs-json-close" }, done.close));
+      const summary = done.node.firstElementChild as HTMLElement;
+      summary.dataset.folded = ` … ${plural(done.count, "item")} ${done.close}`;
+    } else done.node.replaceWith(h("div", { class: "nbs-json-line" }, ...done.head, done.close));
     line = null;
     mode = "after";
   };

@@ -34,18 +34,22 @@ export class Section {
   }
 }
 
-/** A step's section; its head leaves out the names of the steps `around` it. */
+/** A step's section, without a head where what stands around it is called the same. */
 export function createSection(step: Step, around: string): Section {
-  const title =
-    around && step.name.startsWith(`${around}/`) ? step.name.slice(around.length + 1) : step.name;
-  const head = h(
+  const body = h("div", { class: "nbs-step-body" });
+  const node = h("section", { "data-part": "step", "data-name": step.name });
+  if (step.agent === "" || step.agent !== around) node.append(createHead(step));
+  node.append(body);
+  return new Section(node, body, step.name);
+}
+
+function createHead({ name, agent, step }: Step): HTMLElement {
+  const title = step && name.startsWith(`${step}/`) ? name.slice(step.length + 1) : name;
+  return h(
     "div",
     { class: "nbs-step-head" },
     h("span", { class: "nbs-step-name" }, title),
-    h("span", { class: "nbs-step-agent" }, step.agent === title ? "" : step.agent),
+    h("span", { class: "nbs-step-agent" }, agent === title ? "" : agent),
     h("span", { class: "nbs-step-state" }),
   );
-  const body = h("div", { class: "nbs-step-body" });
-  const node = h("section", { "data-part": "step", "data-name": step.name }, head, body);
-  return new Section(node, body, step.name);
 }

@@ -87,8 +87,8 @@ export class StreamView implements Painted {
     if (options.note) this.root.append(h("div", { "data-part": "note" }, options.note));
     this.root.append(
       this.#body.node,
-      this.#recap.node,
       this.#notices.node,
+      this.#recap.node,
       this.#bar,
       this.#announcer.node,
       this.#caret.node,
@@ -190,8 +190,11 @@ export class StreamView implements Painted {
       this.#body.node.after(this.#past.body.node);
     }
     const shown = this.#time;
+    // Without its height the slider would move away from under the pointer.
+    const height = this.#body.node.offsetHeight;
     this.#body.node.hidden = this.#past !== null && shown !== null;
     if (this.#past === null) return;
+    if (height > 0) this.#past.body.node.style.minHeight = `${height}px`;
     this.#past.body.node.hidden = shown === null;
     if (shown !== null) this.#past.show(shown);
   }

@@ -1,7 +1,8 @@
 import type { Part, ToolPart, ToolStatus } from "../parts";
+import type { Usage } from "../protocol.gen";
 import type { Block, Host } from "./block";
 import { button, h, icon, setAttribute, setText, toggle } from "./dom";
-import { count, json, seconds, soFar } from "./format";
+import { count, json, plural, seconds, soFar } from "./format";
 import { Section } from "./section";
 
 const LABELS: Record<ToolStatus, string> = {
@@ -35,6 +36,7 @@ export class ToolBlock implements Block {
     { class: "nbs-io", "data-label": "Arguments", hidden: true },
     this.#arguments,
   );
+  #tokens = 0;
   #offset = 0;
   #parsed = false;
   #progress = h("div", { class: "nbs-tool-progress", hidden: true });
@@ -71,6 +73,15 @@ export class ToolBlock implements Block {
     );
   }
 
+  get name(): string {
+    return this.#part?.name ?? "";
+  }
+
+  /** What the agent that this tool asked has used. */
+  spend(usage: Usage | null): void {
+    this.#tokens = usage?.output_tokens ?? 0;
+  }
+
   takes(): boolean {
     return false;
   }
@@ -94,8 +105,9 @@ export class ToolBlock implements Block {
     const label = this.#label(part);
     setAttribute(this.node, "aria-label", `Tool call ${part.name}, ${label}`);
     setText(this.#name, part.name || "tool");
+    const tokens = this.#tokens ? plural(this.#tokens, "token") : "";
     const where = part.server_side ? "by the provider" : "";
-    setText(this.#status, [label, this.#time(part), where].filter(Boolean).join(" · "));
+    setText(this.#status, [label, this.#time(part), tokens, where].filter(Boolean).join(" · "));
     this.#writeArguments(part);
     this.#writeProgress(part);
     toggle(this.#approval, part.status === "approval");
@@ -143,12 +155,14 @@ export class ToolBlock implements Block {
     this.#shownResult = result;
     const text = bounded(json(result));
     setText(this.#result, text);
-    toggle(this.#result, text !== "" && this.#label(part) !== STOPPED);
+    // An agent's answer stands above already.
+    const told = this.#nest.hasChildNodes() && part.status === "done";
+    const shown = text !== "" && !told && this.#label(part) !== STOPPED;
+    toggle(this.#result, shown);
+    if (!shown) return;
     const title = RESULTS[part.status] ?? "Result";
     this.#result.dataset.label = title;
-    const told = this.#nest.hasChildNodes();
-    const long =
-      told || text.length > SHORT || text.split("\n", SHORT_LINES + 1).length > SHORT_LINES;
+    const long = text.length > SHORT || text.split("\n", SHORT_LINES + 1).length > SHORT_LINES;
     if (long && this.#fold === null) {
       this.#fold = h("details", { class: "nbs-fold" }, h("summary", {}));
       this.#result.replaceWith(this.#fold);
