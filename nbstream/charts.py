@@ -45,6 +45,7 @@ class RateChart(PageWidget):
         self._began: float | None = None
         self._sending = False
         self._lock = threading.Lock()
+        traits.setdefault("layout", {"flex": "1 1 auto", "min_width": "320px"})
         super().__init__(kind="chart", **traits)
         self.on_msg(self._heard)
         for name, stream in zip(names_of(streams), streams, strict=True):

@@ -160,9 +160,14 @@ function legend(store: Store): HTMLElement[] {
     ["tool", "tool"],
     ["stall", "stall"],
   ] as const;
-  return kinds
-    .filter(([kind]) => present.has(kind))
-    .map(([kind, label]) => h("span", { class: "nbs-key", "data-kind": kind }, label));
+  return [
+    ...(["rate", "total"] as const).map((kind) =>
+      h("span", { class: "nbs-key", "data-kind": kind }, kind === "rate" ? "tok/s" : "tokens"),
+    ),
+    ...kinds
+      .filter(([kind]) => present.has(kind))
+      .map(([kind, label]) => h("span", { class: "nbs-key", "data-kind": kind }, label)),
+  ];
 }
 
 function quantiles({ gap_p50, gap_p95, gap_p99 }: Metrics): string | null {

@@ -27,6 +27,8 @@ export interface PlotSpec {
   x?: (value: number) => string;
   y?: (value: number) => string;
   bands?: () => Band[];
+  /** Where the x axis has its labels between two values; by default at round values. */
+  ticks?: (from: number, to: number) => number[];
   /** What is said about place `i` of the data. */
   readout: (i: number) => string;
 }
@@ -97,7 +99,7 @@ export class Plot {
   }
 
   #options(width: number, height: number): uPlot.Options {
-    const { series, x, y } = this.spec;
+    const { series, x, y, ticks } = this.spec;
     const colours = this.#colours;
     const axis = (options: uPlot.Axis, format?: (value: number) => string): uPlot.Axis => ({
       font: FONT,
@@ -121,7 +123,14 @@ export class Plot {
         ...(totals ? { total: upwards } : {}),
       },
       axes: [
-        axis({ size: 24, gap: 3 }, x),
+        axis(
+          {
+            size: 26,
+            gap: 6,
+            ...(ticks ? { splits: (_, __, from, to) => ticks(from, to) } : {}),
+          },
+          x,
+        ),
         axis({ size: 44, gap: 4 }, y),
         ...(totals
           ? [axis({ scale: "total", side: 1, size: 48, gap: 4, grid: { show: false } })]

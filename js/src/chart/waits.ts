@@ -10,7 +10,8 @@ export class WaitsPlot {
   constructor(private readonly store: Store) {
     this.plot = new Plot({
       series: [{ label: "waits", colour: "--nbs-c1", bars: true }],
-      x: (bin) => (Number.isInteger(bin) ? time(edge(bin)) : ""),
+      x: (bin) => time(edge(bin)),
+      ticks: decades,
       y: (value) => (Number.isInteger(value) ? count(value) : ""),
       readout: (i) => {
         const [bin, n] = this.#bins[i] ?? [0, 0];
@@ -37,12 +38,22 @@ export class WaitsPlot {
   }
 }
 
+/** The places of 0.1 ms, 1 ms, 10 ms, … between two bins. */
+function decades(from: number, to: number): number[] {
+  const places: number[] = [];
+  for (let power = 0; power <= 12; power += 1) {
+    const place = (power * Math.LN10) / Math.log(1.25);
+    if (place >= from && place <= to) places.push(place);
+  }
+  return places;
+}
+
 /** The upper end of a bin, in seconds. */
 function edge(bin: number): number {
   return 0.0001 * 1.25 ** bin;
 }
 
 export function time(value: number): string {
-  if (value < 0.01) return `${(value * 1000).toFixed(1)} ms`;
+  if (value < 0.01) return `${Math.round(value * 1e4) / 10} ms`;
   return value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`;
 }

@@ -27,7 +27,9 @@ export class BatchView implements View, Painted {
   #parts = ["d", "s", "e"].map((state) => h("span", { "data-state": state }));
   #line = h("div", { class: "nbs-progress-line", "data-part": "progress" });
   #items = h("div", { class: "nbs-items", role: "toolbar", "aria-label": "Prompts" });
-  #stage = h("div", { class: "nbs-opened" });
+  #stage = h("div", { class: "nbs-opened-stage" });
+  #label = h("div", { class: "nbs-opened-label" });
+  #opened = h("div", { class: "nbs-opened", hidden: true }, this.#label, this.#stage);
   #stop: HTMLButtonElement;
   #states = "";
   #open = -1;
@@ -42,7 +44,7 @@ export class BatchView implements View, Painted {
     this.#stop = button("stop-all", "Stop", "stop", () => model.send({ kind: "stop" }));
     this.#bar.append(...this.#parts);
     const head = h("div", { class: "nbs-progress" }, this.#line, this.#stop);
-    this.root.append(head, this.#bar, this.#items, this.#stage);
+    this.root.append(head, this.#bar, this.#items, this.#opened);
     const labels = model.get("labels") as string[];
     labels.forEach((_, i) => {
       const item = h("button", { type: "button", "data-action": "open", tabindex: i ? "-1" : "0" });
@@ -79,6 +81,9 @@ export class BatchView implements View, Painted {
     this.#stage.replaceChildren();
     this.#view = opened ? this.page.mount(opened, this.#stage) : null;
     if (this.#view || !opened) this.#shown = opened;
+    toggle(this.#opened, this.#view !== null);
+    const labels = this.model.get("labels") as string[];
+    setText(this.#label, this.#open < 0 ? "" : `${this.#open + 1}. ${labels[this.#open]}`);
   }
 
   measure(): void {}

@@ -4,12 +4,12 @@ import { h } from "../views/dom";
 /** How long a comparison may take, in milliseconds. */
 const PATIENCE = 400;
 
-/** What `text` says otherwise than `base`, word by word. */
-export function difference(base: string, text: string): HTMLElement {
+/** What `text` says otherwise than `base`, which is called `name`, word by word. */
+export function difference(base: string, text: string, name: string): HTMLElement {
   const node = h("div", { class: "nbs-difference", "data-part": "difference" });
   const changes = diffWordsWithSpace(base, text, { timeout: PATIENCE });
   if (changes === undefined) {
-    node.append(h("div", { class: "nbs-note" }, "Too different to compare."), text);
+    node.append(h("div", { class: "nbs-note" }, `Too different from ${name} to compare.`), text);
     return node;
   }
   let same = 0;
@@ -22,6 +22,7 @@ export function difference(base: string, text: string): HTMLElement {
     }
   }
   const share = Math.round((100 * 2 * same) / (base.length + text.length || 1));
-  node.prepend(h("div", { class: "nbs-note" }, `${share} % the same`));
+  const legend = [h("del", {}, `only in ${name}`), " ", h("ins", {}, "only here")];
+  node.prepend(h("div", { class: "nbs-note" }, `${share} % the same · `, ...legend));
   return node;
 }

@@ -100,7 +100,9 @@ export class FeedView implements View, Painted {
       key.style.setProperty("--nbs-key", `var(${colourOf(i)})`);
       return key;
     });
-    const legend = h("div", { class: "nbs-keys", "aria-hidden": "true" }, unit, ...keys);
+    const legend = h("div", { class: "nbs-keys", "aria-hidden": "true" });
+    if (!names.includes(unit)) legend.append(unit);
+    legend.append(...keys);
     this.#box.replaceChildren(
       this.#plot.node,
       h("div", { class: "nbs-under" }, this.#plot.readout, legend),

@@ -1,104 +1,101 @@
 import { dollars } from "../chart/panel";
-import type { Connection } from "../connection";
-import { h, setText } from "../views/dom";
-import { count, rate, seconds, ticking } from "../views/format";
+import { h, setText, toggle } from "../views/dom";
+import { count, rate, seconds } from "../views/format";
+
+/** What a table says of a stream; times in seconds, cost in US dollars, null where unknown. */
+export interface Figures {
+  name: string;
+  /** A CSS variable; without one the row has no swatch. */
+  colour?: string;
+  ttft: number | null;
+  tokens_per_second: number | null;
+  output_tokens: number;
+  token_source: string;
+  cost: number | null;
+  elapsed: number | null;
+  status: string;
+  finish_reason: string | null;
+}
 
 interface Column {
   name: string;
-  text(connection: Connection): string;
-  /** What is compared, the smaller the better; null where there is nothing to compare. */
-  value?(connection: Connection): number | null;
+  text(row: Figures): string;
+  /** What is compared, the smaller the better. */
+  value?(row: Figures): number | null;
 }
 
-const measured = ({ store }: Connection) => store.metrics;
-
 const COLUMNS: Column[] = [
-  {
-    name: "first token",
-    text: (each) => known(measured(each)?.ttft, seconds),
-    value: (each) => measured(each)?.ttft ?? null,
-  },
+  { name: "first token", text: (row) => known(row.ttft, seconds), value: (row) => row.ttft },
   {
     name: "tok/s",
-    text: (each) => estimated(each) + known(measured(each)?.tokens_per_second, rate),
-    value: (each) => negative(measured(each)?.tokens_per_second),
+    text: (row) => known(row.tokens_per_second, (value) => estimated(row) + rate(value)),
+    value: ({ tokens_per_second }) => (tokens_per_second === null ? null : -tokens_per_second),
   },
   {
     name: "tokens",
-    text: (each) => estimated(each) + known(measured(each)?.output_tokens, count),
+    text: (row) => (row.output_tokens ? estimated(row) + count(row.output_tokens) : ""),
   },
-  {
-    name: "cost",
-    text: (each) => known(measured(each)?.cost, dollars),
-    value: (each) => measured(each)?.cost ?? null,
-  },
-  {
-    name: "time",
-    text: ({ store }) =>
-      store.ended ? seconds(store.metrics?.elapsed ?? store.state.time) : ticking(store.now),
-    value: ({ store }) => (store.state.status === "done" ? (store.metrics?.elapsed ?? null) : null),
-  },
-  {
-    name: "finish",
-    text: ({ store }) => store.state.finish_reason ?? store.state.status,
-  },
+  { name: "cost", text: (row) => known(row.cost, dollars), value: (row) => row.cost },
+  { name: "time", text: (row) => known(row.elapsed, seconds), value: (row) => row.elapsed },
+  { name: "finish", text: (row) => row.finish_reason ?? row.status },
 ];
 
-/** The figures of several streams, the best of each column marked. */
+/** The figures of several streams, the best of each column marked. A column that nobody fills is not shown. */
 export class FiguresTable {
   readonly node = h("table", { class: "nbs-table", "data-part": "figures" });
+  #heads = COLUMNS.map(({ name }) => h("th", { scope: "col" }, name));
   #body = h("tbody", {});
 
   constructor() {
-    const heads = COLUMNS.map(({ name }) => h("th", { scope: "col" }, name));
-    this.node.append(h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "model"), ...heads)));
-    this.node.append(this.#body);
+    const names = h("th", { scope: "col" }, "model");
+    this.node.append(h("thead", {}, h("tr", {}, names, ...this.#heads)), this.#body);
   }
 
-  write(rows: { name: string; colour: string; connection: Connection | null }[]): void {
+  write(rows: Figures[]): void {
     if (this.#body.children.length !== rows.length) {
-      this.#body.replaceChildren(...rows.map(() => emptyRow()));
+      this.#body.replaceChildren(...rows.map(emptyRow));
     }
-    const best = COLUMNS.map(({ value }) => {
-      const values = rows.map(({ connection }) => (connection && value?.(connection)) ?? null);
-      const there = values.filter((each) => each !== null);
-      const least = Math.min(...there);
-      return values.map((each) => there.length > 1 && each === least);
-    });
-    rows.forEach(({ name, colour, connection }, r) => {
-      const [head, ...cells] = (this.#body.children[r] as HTMLElement).children;
-      const [swatch, label] = (head as HTMLElement).children;
+    rows.forEach(({ name, colour }, r) => {
+      const [swatch, label] = (this.#body.children[r] as Element).children[0]?.children ?? [];
       if (label) setText(label, name);
-      (swatch as HTMLElement).style.background = `var(${colour})`;
-      COLUMNS.forEach(({ text }, c) => {
-        const cell = cells[c] as HTMLElement;
-        setText(
-          cell,
-          connection?.store.metrics || c > 3 ? (connection ? text(connection) : "") : "",
-        );
-        cell.classList.toggle("nbs-best", best[c]?.[r] ?? false);
+      if (swatch && colour) (swatch as HTMLElement).style.background = `var(${colour})`;
+      toggle(swatch as HTMLElement, colour !== undefined);
+    });
+    COLUMNS.forEach((column, c) => {
+      const texts = rows.map(column.text);
+      const shown = column.name !== "cost" || texts.some((text) => text !== "");
+      toggle(this.#heads[c] as HTMLElement, shown);
+      const best = bestOf(column, rows);
+      texts.forEach((text, r) => {
+        const cell = (this.#body.children[r] as Element).children[c + 1] as HTMLElement;
+        setText(cell, text);
+        toggle(cell, shown);
+        cell.classList.toggle("nbs-best", best.has(r));
       });
     });
   }
 }
 
+/** The rows that are best in a column, among those that did not fail, where there are two to compare. */
+function bestOf({ value }: Column, rows: Figures[]): Set<number> {
+  const values = rows.map((row) =>
+    row.status === "error" || row.status === "stopped" ? null : (value?.(row) ?? null),
+  );
+  const known = values.filter((each) => each !== null);
+  const least = Math.min(...known);
+  const best = values.flatMap((each, r) => (each === least ? [r] : []));
+  return new Set(known.length > 1 ? best : []);
+}
+
 function emptyRow(): HTMLElement {
-  const swatch = h("span", { class: "nbs-swatch" });
-  const head = h("th", { scope: "row" }, swatch, h("span", {}));
+  const head = h("th", { scope: "row" }, h("span", { class: "nbs-swatch" }), h("span", {}));
   return h("tr", {}, head, ...COLUMNS.map(() => h("td", {})));
 }
 
-function estimated(connection: Connection): string {
-  const source = measured(connection)?.token_source;
-  return source === "provider" || source === "server" || !measured(connection)?.output_tokens
-    ? ""
-    : "~";
+function estimated({ token_source }: Figures): string {
+  return token_source === "provider" || token_source === "server" ? "" : "~";
 }
 
-function known(value: number | null | undefined, format: (value: number) => string): string {
-  return value == null ? "" : format(value);
-}
-
-function negative(value: number | null | undefined): number | null {
-  return value == null ? null : -value;
+function known(value: number | null, format: (value: number) => string): string {
+  return value === null ? "" : format(value);
 }

@@ -5,7 +5,7 @@ import { button, h, setAttribute, setText, toggle } from "../views/dom";
 import { difference } from "./difference";
 import type { AnyModel } from "./kinds";
 import { colourOf, RaceChart } from "./race";
-import { FiguresTable } from "./table";
+import { type Figures, FiguresTable } from "./table";
 
 const TICK = 1000;
 
@@ -34,7 +34,13 @@ class Pane {
     const swatch = h("span", { class: "nbs-swatch" });
     swatch.style.background = `var(${colourOf(place)})`;
     const actions = h("span", { class: "nbs-pane-actions" }, this.#again, this.#win);
-    const head = h("div", { class: "nbs-pane-head" }, swatch, h("b", {}, name), actions);
+    const head = h(
+      "div",
+      { class: "nbs-pane-head" },
+      swatch,
+      h("b", { title: name }, name),
+      actions,
+    );
     this.node = h("section", { class: "nbs-pane", "aria-label": name }, head, this.stage);
   }
 
@@ -56,12 +62,36 @@ class Pane {
     toggle(this.#again, this.connection?.over ?? false);
   }
 
-  /** Shows the answer as it differs from `base`; null shows the answer itself. */
-  compare(base: string | null): void {
+  get figures(): Figures {
+    const { name, place, connection } = this;
+    const store = connection?.store;
+    const metrics = store?.metrics;
+    const { status = "pending", finish_reason = null, time = 0 } = store?.state ?? {};
+    const soFar = status === "running" ? Math.max(0, Math.floor(store?.now ?? 0)) : time;
+    return {
+      name,
+      colour: colourOf(place),
+      ttft: metrics?.ttft ?? null,
+      tokens_per_second: metrics?.tokens_per_second ?? null,
+      output_tokens: metrics?.output_tokens ?? 0,
+      token_source: metrics?.token_source ?? "deltas",
+      cost: metrics?.cost ?? null,
+      elapsed: status === "pending" ? null : (metrics?.elapsed ?? soFar),
+      status,
+      finish_reason,
+    };
+  }
+
+  /** Shows the answer as it differs from another's; null shows the answer itself. */
+  compare(base: Pane | null): void {
     this.#compared?.remove();
-    this.#compared = base === null ? null : difference(base, this.connection?.store.text ?? "");
+    this.#compared = base && difference(base.text, this.text, base.name);
     if (this.#compared) this.node.append(this.#compared);
     this.stage.hidden = this.#compared !== null;
+  }
+
+  get text(): string {
+    return this.connection?.store.text ?? "";
   }
 
   release(): void {
@@ -144,12 +174,7 @@ export class GroupView implements View, Painted {
     toggle(this.#stop, !this.#ended);
     toggle(this.#diff, this.#ended);
     this.#chart.write(connections);
-    const rows = this.#panes.map(({ name, place, connection }) => ({
-      name,
-      colour: colourOf(place),
-      connection,
-    }));
-    this.#table.write(rows);
+    this.#table.write(this.#panes.map((pane) => pane.figures));
     for (const pane of this.#panes) pane.write(this.model.get("winner") === pane.place);
   }
 
@@ -182,10 +207,7 @@ export class GroupView implements View, Painted {
     const shown = !this.#comparing;
     this.#diff.setAttribute("aria-pressed", String(shown));
     const winner = this.model.get("winner") as number;
-    const base = this.#panes[Math.max(winner, 0)];
-    for (const pane of this.#panes) {
-      const text = shown && pane !== base ? (base?.connection?.store.text ?? "") : null;
-      pane.compare(text);
-    }
+    const base = this.#panes[Math.max(winner, 0)] ?? null;
+    for (const pane of this.#panes) pane.compare(shown && pane !== base ? base : null);
   }
 }

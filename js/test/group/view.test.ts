@@ -35,7 +35,7 @@ class Lane {
   #n = 0;
 
   /** One frame: the answer, its speed in tokens a second for two seconds, and its end. */
-  async say(answer: string, speed: number, last: WireEvent = END): Promise<void> {
+  async say(answer: string, speed: number, ...last: WireEvent[]): Promise<void> {
     const metrics = {
       ttft: 0.5,
       elapsed: 2.5,
@@ -49,7 +49,7 @@ class Lane {
     const message: FromKernel = {
       kind: "frame",
       n: ++this.#n,
-      events: [START, text, last],
+      events: [START, text, ...(last.length ? last : [END])],
       metrics,
       samples,
     };
@@ -103,6 +103,10 @@ test("panes side by side, one chart with a line each, a row each", async () => {
   expect(pixels(canvas, [0, 114, 178]).count).toBeGreaterThan(200);
   expect(pixels(canvas, [192, 80, 0]).count).toBeGreaterThan(100);
   expect(cells(1)).toEqual(["alpha", "0.50 s", "100", "200", "", "2.5 s", "stop"]);
+  expect([...root.querySelectorAll<HTMLElement>("thead th")].map((head) => head.hidden)).toEqual(
+    // Nobody knows what it cost.
+    [false, false, false, false, true, false, false],
+  );
   expect(root.querySelector("tbody tr:first-child .nbs-best:nth-child(3)")).not.toBeNull();
 });
 
@@ -126,11 +130,13 @@ test("hover reads every stream at once", async () => {
 test("a failure stays in its pane", async () => {
   await lanes[0]?.say("whole", 100);
   const error = { type: "error", kind: "connect", message: "the server went away" };
-  await lanes[1]?.say("half", 40, error as WireEvent);
+  await lanes[1]?.say("half", 400, error as WireEvent, { ...END, finish_reason: "error" });
   expect(panes().map((pane) => pane.querySelector("[data-part=error]") !== null)).toEqual([
     false,
     true,
   ]);
+  expect(cells(2).at(-1)).toBe("error");
+  expect(root.querySelectorAll(".nbs-best").length).toBe(0);
 });
 
 test("picking a winner and asking one again are the kernel's to do", async () => {
@@ -157,10 +163,11 @@ test("differences word by word", async () => {
   await lanes[1]?.say("the dog sat on the <b>mat</b>", 40);
   click("diff");
   const node = panes()[1]?.querySelector("[data-part=difference]");
-  expect([...(node?.querySelectorAll("del") ?? [])].map((each) => each.textContent)).toEqual([
-    "cat",
-  ]);
-  expect(node?.querySelector("ins")?.textContent).toBe("dog");
+  expect(
+    [...(node?.querySelectorAll(":scope > del") ?? [])].map((each) => each.textContent),
+  ).toEqual(["cat"]);
+  expect(node?.querySelector(":scope > ins")?.textContent).toBe("dog");
+  expect(node?.querySelector(".nbs-note")?.textContent).toContain("only in alpha");
   expect(node?.querySelector("b")).toBeNull();
   expect(panes()[0]?.querySelector("[data-part=difference]")).toBeNull();
   click("diff");
