@@ -12,7 +12,7 @@ import msgspec
 
 from nbstream.events import Citation, StreamEvent, TextDelta, ThinkingDelta, Usage, Warning
 
-from .blocks import usage
+from .blocks import COMPACTED, usage
 from .decoding import PayloadDecoder
 from .failures import Endpoint
 
@@ -143,10 +143,9 @@ class MessagesDecoder(PayloadDecoder):
             return self.blocks.result(block.get("tool_use_id") or "", content, failed)
         if kind == "fallback":
             source, target = block.get("from") or {}, block.get("to") or {}
-            return [
-                Warning(f"{target.get('model')} answers in place of {source.get('model')}"),
-                self.raw(value),
-            ]
+            return [Warning(f"{target.get('model')} answers in place of {source.get('model')}")]
+        if kind == "compaction":
+            return [Warning(COMPACTED), self.raw(value)]
         return [self.raw(value)]
 
     def _block_delta(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -185,7 +184,10 @@ class MessagesDecoder(PayloadDecoder):
             self.word = delta["stop_reason"]
         management = value.get("context_management")
         if isinstance(management, dict) and management.get("applied_edits"):
-            events.append(self.raw({"context_management": management}))
+            edits = msgspec.json.encode(management["applied_edits"]).decode()
+            events.append(
+                Warning("the provider left out old parts of the conversation", edits[:200])
+            )
         if delta.get("container"):
             events.append(self.raw({"container": delta["container"]}))
         return events

@@ -21,7 +21,12 @@ from nbstream.events import (
 )
 from nbstream.order import end_tool_call
 
+from .sound import RATE, Sound
+
 Kind = Literal["text", "thinking", "refusal"]
+
+#: What is said where a provider puts a summary in the place of a long conversation.
+COMPACTED = "the provider summed up the conversation so far, to make room"
 
 
 class Call:
@@ -70,6 +75,7 @@ class Blocks:
         self._latest: Call | None = None
         self._seen: set[str] = set()
         self._answered: set[str] = set()
+        self._sound: Sound | None = None
         self.called = False
 
     # ── text ──────────────────────────────────────────────────────────────────
@@ -137,6 +143,11 @@ class Blocks:
         return (
             [RefusalDelta(self.block("refusal", choice, key), text, choice=choice)] if text else []
         )
+
+    def sound(self, piece: str, rate: int = RATE) -> None:
+        """A piece of the answer's sound, base64; `close` gives the whole."""
+        self._sound = self._sound or Sound(rate)
+        self._sound.add(piece)
 
     def _checked(self, kind: Kind, choice: int, text: str) -> str:
         """`text` with surrogate pairs joined across pieces; a half without its other half is U+FFFD."""
@@ -253,7 +264,11 @@ class Blocks:
         self.fragile = False
         for kind, choice in halves:
             events += getattr(self, kind)("\ufffd", choice)
-        return [*events, *self.end_calls()]
+        events += self.end_calls()
+        if self._sound is not None:
+            events.append(self._sound.part(self.new()))
+            self._sound = None
+        return events
 
     def _find(self, call_id: str, index: Any, choice: int) -> Call | None:
         if call_id:

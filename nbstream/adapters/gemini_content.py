@@ -21,6 +21,7 @@ from .blocks import finish_reason, usage
 from .decoding import PayloadDecoder
 from .failures import Endpoint
 from .json_paths import PathWriter
+from .sound import samples_rate
 
 
 class GeminiDecoder(PayloadDecoder):
@@ -130,16 +131,16 @@ class GeminiDecoder(PayloadDecoder):
         if isinstance(response, dict):
             call_id = response.get("id") or ""
             events += self.blocks.result(call_id, response.get("response")) if call_id else ()
-        for name in ("inlineData", "inline_data", "fileData", "file_data"):
+        for name in _MEDIA:
             if isinstance(data := part.get(name), dict):
-                events.append(self._media(data))
+                events += self._media(data)
         for name in ("toolCall", "tool_call"):
             if isinstance(call := part.get(name), dict):
                 events += self._server_call(call)
         for name in ("toolResponse", "tool_response"):
             if isinstance(answer := part.get(name), dict):
                 events += self.blocks.result(answer.get("id") or "tool", answer.get("response"))
-        if not events and not part.keys() <= _KNOWN_PARTS:
+        if not events and not part.keys() & _MEDIA and not part.keys() <= _KNOWN_PARTS:
             events.append(self.raw(part))
         return events
 
@@ -202,7 +203,7 @@ class GeminiDecoder(PayloadDecoder):
         )
         return events + self.blocks.end_call(events[0].call_id)  # type: ignore[union-attr]
 
-    def _media(self, data: dict[str, Any]) -> ContentPart:
+    def _media(self, data: dict[str, Any]) -> list[StreamEvent]:
         mime = data.get("mimeType") or data.get("mime_type") or "application/octet-stream"
         url = data.get("fileUri") or data.get("file_uri") or data.get("uri") or ""
         content = data.get("data") or ""
@@ -210,7 +211,10 @@ class GeminiDecoder(PayloadDecoder):
             import base64
 
             content = base64.b64encode(content).decode()
-        return ContentPart(self.blocks.new(), mime, content, url)
+        if content and (rate := samples_rate(mime)):
+            self.blocks.sound(content, rate)
+            return []
+        return [ContentPart(self.blocks.new(), mime, content, url)]
 
     def _grounding(self, grounding: dict[str, Any], events: list[StreamEvent]) -> None:
         chunks = grounding.get("groundingChunks") or grounding.get("grounding_chunks") or ()
@@ -317,7 +321,7 @@ class GeminiDecoder(PayloadDecoder):
             failed = bool(delta.get("is_error"))
             return self.blocks.result(call_id or "tool", delta.get("result"), failed)
         if kind in ("image", "audio", "video", "document"):
-            return [self._media(delta)]
+            return self._media(delta)
         return [self.raw(value)]
 
 
@@ -325,6 +329,7 @@ _KNOWN = {
     "candidates", "usageMetadata", "usage_metadata", "promptFeedback", "prompt_feedback",
     "modelVersion", "responseId",
 }  # fmt: skip
+_MEDIA = {"inlineData", "inline_data", "fileData", "file_data"}
 _KNOWN_PARTS = {
     "text", "thought", "thoughtSignature", "thought_signature", "functionCall", "function_call",
 }  # fmt: skip

@@ -12,7 +12,8 @@ from nbstream.errors import AuthenticationError, ProviderError, UsageError
 from nbstream.events import StreamEvent
 
 from .base import ChatModel, ChatRequest, Timeouts
-from .decoding import Body, Framer, PayloadDecoder, body_events
+from .body import Body, Framer, body_events
+from .decoding import PayloadDecoder
 from .failures import Endpoint
 from .http import Verify, load, post
 from .providers import key_from_environment

@@ -16,7 +16,8 @@ from nbstream.errors import UsageError
 from nbstream.events import RunEnd, StreamEvent
 
 from .base import Source
-from .decoding import Body, Framer, PayloadDecoder
+from .body import Body, Framer
+from .decoding import PayloadDecoder
 from .failures import Endpoint
 from .lines import LineDecoder
 from .litellm import invented_finish

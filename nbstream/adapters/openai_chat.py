@@ -6,8 +6,6 @@ servers named in `docs/adapters.md`.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,7 +61,6 @@ class ChatDecoder(PayloadDecoder):
         super().__init__(endpoint)
         self._usage: Usage | None = None
         self._cited: set[str] = set()
-        self._audio: bytearray | None = None
         self._ran: dict[Any, str] = {}
 
     def decode(self, message: Any) -> Iterable[StreamEvent]:
@@ -131,13 +128,6 @@ class ChatDecoder(PayloadDecoder):
                 self.fail(value)
                 return events
             events.append(self.raw(value))
-        return events
-
-    def close(self) -> list[StreamEvent]:
-        events = super().close()
-        if self._audio:
-            data = base64.b64encode(self._audio).decode()
-            events.append(ContentPart(self.blocks.new(), "audio/pcm", data))
         return events
 
     # ── one choice ────────────────────────────────────────────────────────────
@@ -241,11 +231,9 @@ class ChatDecoder(PayloadDecoder):
             events += self.blocks.text(words, choice)
         if isinstance(data := audio.get("data"), str):
             try:
-                piece = base64.b64decode(data)
-            except binascii.Error:
+                self.blocks.sound(data)
+            except ValueError:
                 events.append(self.raw(audio))
-                return
-            self._audio = (self._audio or bytearray()) + piece
 
     def _annotation(self, annotation: Any, events: list[StreamEvent]) -> None:
         cited = annotation.get("url_citation") if isinstance(annotation, dict) else None

@@ -23,7 +23,8 @@ from nbstream.events import (
 from nbstream.recording import Answer, AnswerBytes, AnswerEnd, AnswerLine, Line, read_lines
 
 from .base import Source
-from .decoding import Body, Framer, PayloadDecoder
+from .body import Body, Framer
+from .decoding import PayloadDecoder
 from .failures import Endpoint
 
 

@@ -18,10 +18,12 @@ from nbstream.events import (
     Warning,
 )
 
-from .blocks import finish_reason
+from .blocks import COMPACTED, finish_reason
 from .decoding import PayloadDecoder
 from .failures import Endpoint
 from .openai_chat import chat_usage
+from .response_calls import APPROVAL, call_arguments, server_side
+from .sound import RATE
 
 
 class ResponsesDecoder(PayloadDecoder):
@@ -32,6 +34,7 @@ class ResponsesDecoder(PayloadDecoder):
         super().__init__(endpoint)
         self._said: set[Any] = set()  # parts whose text came in pieces
         self._shells: dict[Any, list[int]] = {}
+        self._words: list[str] = []  # of the user, in a realtime session
         self._response = 0
         self._response_id = ""
         self._over = False
@@ -115,14 +118,14 @@ class ResponsesDecoder(PayloadDecoder):
     def _item_added(self, value: dict[str, Any]) -> list[StreamEvent]:
         item = value.get("item") or {}
         kind = item.get("type") or ""
-        if kind.endswith("_output") or not (kind.endswith("_call") or kind == _APPROVAL):
+        if kind.endswith("_output") or not (kind.endswith("_call") or kind == APPROVAL):
             return []
         call_id = item.get("call_id") or item.get("id") or ""
         return self.blocks.call(
             call_id=call_id,
             index=self._place(value),
             name=item.get("name") or kind.removesuffix("_call"),
-            server_side=_server_side(item),
+            server_side=server_side(item),
         )
 
     def _item_done(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -136,9 +139,26 @@ class ResponsesDecoder(PayloadDecoder):
             output = item.get("output", item.get("tools"))
             call_id = item.get("call_id") or self._last_call
             return self.blocks.result(call_id, output) if call_id else [self.raw(value)]
-        if kind.endswith("_call") or kind == _APPROVAL:
+        if kind.endswith("_call") or kind == APPROVAL:
             return self._call_done(value, item)
+        if kind == "mcp_list_tools":
+            return self._tools_listed(value, item)
+        if kind == "compaction":
+            return [Warning(COMPACTED), self.raw(value)]
         return [self.raw(value)]
+
+    def _tools_listed(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
+        index, error = self._place(value), item.get("error")
+        server = {"server": item.get("server_label") or ""}
+        events = self.blocks.call(
+            call_id=item.get("id") or "",
+            index=index,
+            name="mcp_list_tools",
+            arguments=server,
+            server_side=True,
+        )
+        call_id = self.blocks.call_id(index)
+        return events + self.blocks.result(call_id, error or item.get("tools"), bool(error))
 
     _last_call = ""
 
@@ -151,13 +171,13 @@ class ResponsesDecoder(PayloadDecoder):
         call_id = self.blocks.call_id(index)
         self._last_call = call_id
         text = self.blocks.arguments(call_id)
-        arguments, as_value = _arguments(kind, item)
+        arguments, as_value = call_arguments(kind, item)
         if not text and arguments not in (None, "", {}):
             events += self.blocks.call(call_id=call_id, arguments=arguments)
         events += self.blocks.end_call(call_id, as_value)
-        if kind == _APPROVAL:
+        if kind == APPROVAL:
             events.append(ToolApproval(call_id, "requested"))
-        if _server_side(item) and kind not in ("shell_call", "tool_search_call"):
+        if server_side(item) and kind not in ("shell_call", "tool_search_call"):
             error = item.get("error")
             result = item.get("result")
             if kind == "image_generation_call" and isinstance(result, str):
@@ -251,10 +271,22 @@ class ResponsesDecoder(PayloadDecoder):
     def _spoken(self, value: dict[str, Any]) -> list[StreamEvent]:
         return self.blocks.text(_delta(value))
 
-    def _sound(self, value: dict[str, Any]) -> list[StreamEvent]:
-        data = value.get("delta")
-        rate = f";rate={value['sample_rate']}" if value.get("sample_rate") else ""
-        return [ContentPart(self.blocks.new(), f"audio/pcm{rate}", str(data or ""))]
+    def _sound(self, value: dict[str, Any]) -> None:
+        self.blocks.sound(_delta(value), value.get("sample_rate") or RATE)
+
+    def _heard(self, value: dict[str, Any]) -> list[StreamEvent]:
+        """The user's own words: what the provider's transcription makes of them."""
+        events: list[StreamEvent] = []
+        if not self._words:
+            events += self.blocks.call(call_id=_HEARD, name=_HEARD, server_side=True)
+            events += self.blocks.end_call(_HEARD)
+        self._words.append(_delta(value))
+        return [*events, ToolProgress(_HEARD, _delta(value))]
+
+    def close(self) -> list[StreamEvent]:
+        words, self._words = "".join(self._words), []
+        heard = self.blocks.result(_HEARD, words) if words else []
+        return [*heard, *super().close()]
 
     def _closed(self, value: dict[str, Any]) -> None:
         self.word = "completed"
@@ -281,47 +313,12 @@ class ResponsesDecoder(PayloadDecoder):
         return [Warning("an MCP server could not list its tools", str(value.get("item_id", "")))]
 
 
-_APPROVAL = "mcp_approval_request"
+_HEARD = "input_transcript"
 
 
 def _delta(value: dict[str, Any]) -> str:
     delta = value.get("delta")
     return delta if isinstance(delta, str) else ""
-
-
-def _server_side(item: dict[str, Any]) -> bool:
-    kind = item.get("type")
-    if kind in ("shell_call", "tool_search_call"):
-        environment = item.get("environment")
-        place = environment.get("type", "") if isinstance(environment, dict) else ""
-        return place.startswith("container") or item.get("execution") == "server"
-    return kind not in _CLIENT_CALLS
-
-
-_CLIENT_CALLS = {
-    "function_call",
-    "custom_tool_call",
-    "computer_call",
-    "local_shell_call",
-    "apply_patch_call",
-    _APPROVAL,
-}
-
-
-def _arguments(kind: str, item: dict[str, Any]) -> tuple[Any, Any]:
-    """The arguments of a finished call, and their value where their text is not JSON."""
-    if kind == "custom_tool_call":
-        return item.get("input"), item.get("input") or ""
-    if kind == "code_interpreter_call":
-        return item.get("code"), {"code": item.get("code") or ""}
-    if kind == "shell_call":
-        action = item.get("action") or {}
-        return "\n".join(action.get("commands") or ()), action
-    for name in ("arguments", "action", "operation", "queries"):
-        if item.get(name) is not None:
-            value = item[name]
-            return ({"queries": value} if name == "queries" else value), None
-    return None, None
 
 
 _HANDLERS: dict[str, Any] = {
@@ -358,6 +355,7 @@ _HANDLERS: dict[str, Any] = {
     "response.failed": ResponsesDecoder._ended,
     "response.done": ResponsesDecoder._ended,
     "error": ResponsesDecoder._error,
+    "session.input_transcript.delta": ResponsesDecoder._heard,
     "session.output_transcript.delta": ResponsesDecoder._spoken,
     "session.output_audio.delta": ResponsesDecoder._sound,
     "session.closed": ResponsesDecoder._closed,

@@ -11,7 +11,7 @@ import msgspec
 from nbstream.events import StreamEvent
 
 from .base import Source, Timeouts
-from .decoding import Body, body_events
+from .body import Body, body_events
 from .failures import Endpoint
 from .http import Verify, post
 from .shapes import SniffingDecoder

@@ -8,8 +8,9 @@ from typing import Any
 
 from nbstream.adapters.anthropic_messages import MessagesDecoder
 from nbstream.adapters.bedrock import BedrockDecoder, EventStreamFramer
+from nbstream.adapters.body import Body
 from nbstream.adapters.cohere import CohereDecoder
-from nbstream.adapters.decoding import Body, PayloadDecoder
+from nbstream.adapters.decoding import PayloadDecoder
 from nbstream.adapters.failures import Endpoint
 from nbstream.adapters.gemini_content import GeminiDecoder
 from nbstream.adapters.lines import LineDecoder

@@ -9,7 +9,7 @@ import pytest
 
 import nbstream as nb
 from nbstream.adapters.bedrock import BedrockDecoder, EventStreamFramer
-from nbstream.adapters.decoding import Body
+from nbstream.adapters.body import Body
 from nbstream.adapters.objects import adapt
 from tests.adapters.reading import response_of
 

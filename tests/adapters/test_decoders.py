@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import wave
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbstream.adapters.decoding import Body
+from nbstream.adapters.body import Body
 from nbstream.adapters.json_paths import PathWriter
 from nbstream.errors import NbstreamError, ProtocolError, ProviderError, ServerError
 from nbstream.events import (
@@ -312,7 +315,13 @@ def test_images_and_audio_and_annotations() -> None:
         STOP,
     )
     image, sound = [e for e in events if isinstance(e, ContentPart)]
-    assert (image.url, sound.mime, sound.data) == ("https://x.org/i.png", "audio/pcm", "QUJDRA==")
+    assert (image.url, sound.mime) == ("https://x.org/i.png", "audio/wav")
+    with wave.open(io.BytesIO(base64.b64decode(sound.data))) as heard:
+        assert (heard.getframerate(), heard.getnchannels(), heard.readframes(9)) == (
+            24_000,
+            1,
+            b"ABCD",
+        )
     assert response.text == "Hi"
     assert any(isinstance(e, Citation) and e.title == "A" for e in events)
 

@@ -401,7 +401,7 @@ async def test_silence_is_a_stall_and_pings_do_not_hide_it(
 async def test_a_server_that_does_not_hang_up(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nbstream.adapters.decoding.LINGER", 0.1)
+    monkeypatch.setattr("nbstream.adapters.body.LINGER", 0.1)
     silent = serve(sending(KEPT, chat_event({}, "stop"), then=lambda _: asyncio.sleep(30)))
     assert (await asyncio.wait_for(ask(silent)._wait(), 10)).finish_reason == "stop"
 

@@ -20,12 +20,8 @@ TAPES = ROOT / "tests" / "tapes"
 
 #: What has no home among the events: kinds of payload, with the reason.
 MAY_BE_RAW = {
-    "context_management": "which old tool results the provider dropped; nothing of the answer",
-    "container": "the id of a sandbox",
-    "fallback": "a warning says it in words",
-    "compaction": "a summary made for the next request",
-    "mcp_list_tools": "the catalogue of an MCP server",
-    "session.input_transcript.delta": "the user's own words",
+    "container": "the id of a sandbox, for the next request",
+    "compaction": "a summary for the next request; a warning says that there is one",
     "jsonrpc": "not a language model's stream at all",
 }
 
@@ -269,7 +265,7 @@ def test_transcript(path: Path) -> None:
 
 def sse_bedrock() -> Any:
     from nbstream.adapters.bedrock import BedrockDecoder
-    from nbstream.adapters.decoding import Body
+    from nbstream.adapters.body import Body
     from tests.adapters.reading import ENDPOINT
 
     return Body(BedrockDecoder(ENDPOINT))
