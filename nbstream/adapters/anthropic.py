@@ -30,17 +30,8 @@ class Anthropic(HTTPModel):
         {"streaming", "tools", "vision", "json", "thinking"}
     )
 
-    def __init__(
-        self,
-        model: str,
-        api_key: str | None = None,
-        *,
-        base_url: str = "https://api.anthropic.com/v1",
-        **settings: Any,
-    ) -> None:
-        super().__init__(base_url, model, api_key, **settings)
-        if self.base_url != "https://api.anthropic.com/v1" and "api_key_name" not in settings:
-            self.key_needed = False
+    def home(self) -> str:
+        return "https://api.anthropic.com/v1"
 
     def url(self, *, stream: bool) -> str:
         return f"{self.base_url}/messages"

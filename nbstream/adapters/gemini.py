@@ -25,16 +25,8 @@ class Gemini(HTTPModel):
         {"streaming", "tools", "vision", "json", "thinking"}
     )
 
-    def __init__(
-        self,
-        model: str,
-        api_key: str | None = None,
-        *,
-        base_url: str = "https://generativelanguage.googleapis.com/v1beta",
-        **settings: Any,
-    ) -> None:
-        super().__init__(base_url, model, api_key, **settings)
-        self.key_needed = self.key_needed and "googleapis.com" in self.base_url
+    def home(self) -> str:
+        return "https://generativelanguage.googleapis.com/v1beta"
 
     def url(self, *, stream: bool) -> str:
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"

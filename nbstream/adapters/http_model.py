@@ -23,10 +23,15 @@ _SECRET_HEADER = ("auth", "key", "token", "cookie", "secret", "password")
 
 
 class HTTPModel(ChatModel):
-    """A model at a URL.
+    """A model at a URL, by default its provider's own.
 
-    `key_names`: the environment variables its key may be in, read when a request is sent. `key_needed`:
-    whether a request without a key is pointless. `timeouts`: what the model asks the run to wait, or None.
+    `headers` go with every request. `verify=False` accepts any certificate, a path names a CA bundle.
+    `timeout`: seconds for a whole run, or `Timeouts`. `stream=False` for a server that cannot stream.
+    `api_key_name`: the variable the key is in. `max_line`: the longest message, in bytes. Further keywords
+    are options of every request.
+
+    A subclass says in `key_names` which environment variables its key may be in, read when a request is
+    sent, and in `key_needed` whether a request to its home without a key is pointless.
     """
 
     key_names: tuple[str, ...] = ()
@@ -34,10 +39,10 @@ class HTTPModel(ChatModel):
 
     def __init__(
         self,
-        base_url: str,
         model: str,
         api_key: str | None = None,
         *,
+        base_url: str = "",
         headers: dict[str, str] | None = None,
         verify: Verify = True,
         timeout: Timeouts | float | None = None,
@@ -46,7 +51,7 @@ class HTTPModel(ChatModel):
         max_line: int = MAX_LINE,
         **options: Any,
     ) -> None:
-        self.base_url = check_url(base_url)
+        self.base_url = check_url(base_url or self.home())
         self.name = model
         self.headers = dict(headers or {})
         self.verify = verify
@@ -57,12 +62,18 @@ class HTTPModel(ChatModel):
         if api_key_name:
             self.key_names = (api_key_name,)
             self.key_needed = True
+        elif base_url and urlsplit(self.base_url).hostname != urlsplit(self.home()).hostname:
+            self.key_needed = False
         self._api_key = api_key
 
     def load(self) -> None:
         load(self.verify)
 
     # ── what a wire format defines ────────────────────────────────────────────
+
+    def home(self) -> str:
+        """The base URL where none is given."""
+        return ""
 
     def url(self, *, stream: bool) -> str:
         raise NotImplementedError

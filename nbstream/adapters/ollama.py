@@ -136,10 +136,11 @@ class Ollama(HTTPModel):
         {"streaming", "tools", "vision", "json", "thinking"}
     )
 
-    def __init__(
-        self, model: str, api_key: str | None = None, *, base_url: str = "", **settings: Any
-    ) -> None:
-        super().__init__(base_url or _host(), model, api_key, **settings)
+    def home(self) -> str:
+        host = os.environ.get("OLLAMA_HOST", "").strip() or "127.0.0.1:11434"
+        host = host.replace("0.0.0.0", "127.0.0.1")
+        bare = host.partition("://")[2] or host
+        return host if ":" in bare or "/" in bare else f"{host}:11434"
 
     def url(self, *, stream: bool) -> str:
         return f"{self.base_url.removesuffix('/v1').removesuffix('/api')}/api/chat"
@@ -182,13 +183,6 @@ class Ollama(HTTPModel):
 
 
 _TOP_LEVEL = {"think", "keep_alive", "format", "logprobs", "top_logprobs", "raw"}
-
-
-def _host() -> str:
-    host = os.environ.get("OLLAMA_HOST", "").strip() or "127.0.0.1:11434"
-    host = host.replace("0.0.0.0", "127.0.0.1")
-    bare = host.partition("://")[2] or host
-    return host if ":" in bare or "/" in bare else f"{host}:11434"
 
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:

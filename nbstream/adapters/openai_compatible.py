@@ -14,7 +14,45 @@ from .openai_chat import ChatDecoder
 from .providers import provider_of
 
 
-class OpenAICompatible(HTTPModel):
+class OpenAIModel(HTTPModel):
+    """What the wire formats of OpenAI share. Whose server it is shows in its host."""
+
+    provider = "openai-compatible"
+    features: ClassVar[frozenset[Feature]] = frozenset(
+        {"streaming", "tools", "vision", "json", "thinking"}
+    )
+
+    def __init__(
+        self, model: str, api_key: str | None = None, *, provider: str = "", **settings: Any
+    ) -> None:
+        super().__init__(model, api_key, **settings)
+        known = provider_of(self.base_url)
+        if known and not self.key_names:
+            self.key_names = known.keys
+            self.key_needed = True
+        self.provider = provider or (known.name if known else self.provider)
+
+    def authorization(self, key: str) -> dict[str, str]:
+        if (urlsplit(self.base_url).hostname or "").endswith(".azure.com"):
+            return {"api-key": key}
+        return super().authorization(key)
+
+    def adapt_body(self, body: dict[str, Any], error: ProviderError) -> dict[str, Any] | None:
+        said = f"{error.message} {error.body}".lower()
+        if "stream_options" in said and "stream_options" in body:
+            return {k: v for k, v in body.items() if k != "stream_options"}
+        if "max_completion_tokens" in said and "max_tokens" in body:
+            body = dict(body)
+            return {**body, "max_completion_tokens": body.pop("max_tokens")}
+        cannot_stream = "stream" in said and ("support" in said or "not allowed" in said)
+        if cannot_stream and body.get("stream"):
+            return {k: v for k, v in body.items() if k not in ("stream", "stream_options")} | {
+                "stream": False
+            }
+        return None
+
+
+class OpenAICompatible(OpenAIModel):
     """llama.cpp, vLLM, LM Studio, Ollama's /v1, OpenAI, Azure, Groq, DeepSeek and the rest.
 
     `base_url` ends where `/chat/completions` begins (usually in `/v1`); a full URL, with a query, is taken
@@ -23,34 +61,16 @@ class OpenAICompatible(HTTPModel):
     answer then comes at once. Further keywords go into every request.
     """
 
-    provider = "openai-compatible"
-    features: ClassVar[frozenset[Feature]] = frozenset(
-        {"streaming", "tools", "vision", "json", "thinking"}
-    )
-
     def __init__(
         self, base_url: str, model: str, api_key: str | None = None, **settings: Any
     ) -> None:
-        self.provider = settings.pop("provider", "")
-        super().__init__(base_url, model, api_key, **settings)
-        known = provider_of(self.base_url)
-        if known:
-            self.provider = self.provider or known.name
-            if not self.key_names:
-                self.key_names = known.keys
-                self.key_needed = True
-        self.provider = self.provider or type(self).provider
+        super().__init__(model, api_key, base_url=base_url, **settings)
 
     def url(self, *, stream: bool) -> str:
         if "/chat/completions" in self.base_url:
             return self.base_url
         base, mark, query = self.base_url.partition("?")
         return f"{base.rstrip('/')}/chat/completions{mark}{query}"
-
-    def authorization(self, key: str) -> dict[str, str]:
-        if (urlsplit(self.base_url).hostname or "").endswith(".azure.com"):
-            return {"api-key": key}
-        return super().authorization(key)
 
     def decoder(self, endpoint: Endpoint) -> ChatDecoder:
         return ChatDecoder(endpoint)
@@ -81,17 +101,3 @@ class OpenAICompatible(HTTPModel):
                 },
             }
         return {**body, **self.options, **request.options}
-
-    def adapt_body(self, body: dict[str, Any], error: ProviderError) -> dict[str, Any] | None:
-        said = f"{error.message} {error.body}".lower()
-        if "stream_options" in said and "stream_options" in body:
-            return {k: v for k, v in body.items() if k != "stream_options"}
-        if "max_completion_tokens" in said and "max_tokens" in body:
-            body = dict(body)
-            return {**body, "max_completion_tokens": body.pop("max_tokens")}
-        cannot_stream = "stream" in said and ("support" in said or "not allowed" in said)
-        if cannot_stream and body.get("stream"):
-            return {k: v for k, v in body.items() if k not in ("stream", "stream_options")} | {
-                "stream": False
-            }
-        return None

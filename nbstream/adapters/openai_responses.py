@@ -7,27 +7,20 @@ from typing import Any
 from .base import ChatRequest
 from .failures import Endpoint
 from .http_model import function_tools
-from .openai_compatible import OpenAICompatible
+from .openai_compatible import OpenAIModel
 from .responses import ResponsesDecoder
 
 
-class OpenAIResponses(OpenAICompatible):
+class OpenAIResponses(OpenAIModel):
     """`OpenAIResponses("gpt-5", reasoning={"summary": "auto"})`; also LM Studio, vLLM and llama.cpp."""
 
-    def __init__(
-        self,
-        model: str,
-        api_key: str | None = None,
-        *,
-        base_url: str = "https://api.openai.com/v1",
-        **settings: Any,
-    ) -> None:
-        super().__init__(base_url, model, api_key, **settings)
+    def home(self) -> str:
+        return "https://api.openai.com/v1"
 
     def url(self, *, stream: bool) -> str:
         return f"{self.base_url}/responses"
 
-    def decoder(self, endpoint: Endpoint) -> ResponsesDecoder:  # type: ignore[override]
+    def decoder(self, endpoint: Endpoint) -> ResponsesDecoder:
         return ResponsesDecoder(endpoint)
 
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
