@@ -19,7 +19,7 @@ PROXY_KEY = "sk-test-0123456789abcdef"
 
 
 class ServerProcess:
-    def __init__(self, command: list[str | Path], ready: str) -> None:
+    def __init__(self, command: list[str | Path], ready: str, **env: str) -> None:
         self._port = free_port()
         self._ready, self._log = ready, tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
@@ -27,7 +27,7 @@ class ServerProcess:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "DO_NOT_TRACK": "1"},
+            env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "DO_NOT_TRACK": "1", **env},
         )
 
     @property
