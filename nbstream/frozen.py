@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: Data URLs of images above this many characters stay out of the saved notebook.
 MAX_IMAGE = 2_000_000
+SHOWN_WARNINGS = 3
 
 _PANEL = "margin:8px 0;padding:4px 12px;border:1px solid #8884;border-radius:8px"
 _MUTED = "opacity:0.7;font-size:0.9em"
@@ -44,7 +45,7 @@ def to_markdown(transcript: Transcript) -> str:
 
 def _part_markdown(part: Part) -> str:
     if isinstance(part, ToolPart):
-        return f"\n\n> **{part.name}**(`{part.arguments_text}`) {part.status}\n\n"
+        return f"\n\n> **{part.name}**(`{part.arguments_text}`) {part.outcome}\n\n"
     if isinstance(part, MediaPart):
         source = part.url or f"data:{part.mime};base64,{part.data}"
         return f"![{part.alt}]({source})" if len(source) < MAX_IMAGE else f"[{part.mime}]"
@@ -81,7 +82,7 @@ def to_html(
     picture = chart_html([("", metrics, transcript)], _MUTED) if ended else ""
     return (
         f'<div class="nbstream-static"{marker}>{head}{body}{_error(transcript)}{_sources(transcript)}'
-        f"{Recap(transcript).to_html()}"
+        f"{_warnings(transcript)}{Recap(transcript).to_html()}"
         f'<div style="{_MUTED}">{escape(summary(transcript, metrics))}</div>{picture}</div>'
     )
 
@@ -180,17 +181,14 @@ def _aside(part: TextPart) -> str:
 
 
 def _tool(part: ToolPart) -> str:
-    arguments = part.arguments_text
-    if part.arguments is not None:
-        arguments = json.dumps(part.arguments, ensure_ascii=False, indent=2, default=repr)
-    result = ""
-    if part.result is not None:
-        shown = part.result if isinstance(part.result, str) else _json(part.result)
-        result = f'<pre style="white-space:pre-wrap">{escape(shown)}</pre>'
+    arguments = part.arguments_text if part.arguments is None else _json(part.arguments)
+    shown = [arguments] if arguments != "{}" else []
+    if part.result not in (None, "stopped"):
+        shown.append(part.result if isinstance(part.result, str) else _json(part.result))
+    blocks = "".join(f'<pre style="white-space:pre-wrap">{escape(text)}</pre>' for text in shown)
     return (
         f'<details style="{_PANEL}"><summary><b>{escape(part.name)}</b> '
-        f'<span style="{_MUTED}">{part.status}</span></summary>'
-        f'<pre style="white-space:pre-wrap">{escape(arguments)}</pre>{result}</details>'
+        f'<span style="{_MUTED}">{part.outcome}</span></summary>{blocks}</details>'
     )
 
 
@@ -212,6 +210,11 @@ def _error(transcript: Transcript) -> str:
     return f'<div style="{_PANEL};border-color:#d33"><b>{escape(error.message)}</b>{hint}</div>'
 
 
+def _warnings(transcript: Transcript) -> str:
+    said = list(dict.fromkeys(warning.message for warning in transcript.warnings))[:SHOWN_WARNINGS]
+    return "".join(f'<div style="{_MUTED}">{escape(message)}</div>' for message in said)
+
+
 def _sources(transcript: Transcript) -> str:
     seen: dict[str, str] = {}
     for citation in transcript.citations:
@@ -227,7 +230,11 @@ def _sources(transcript: Transcript) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2, default=repr)
+    """On one line where it fits."""
+    line = json.dumps(value, ensure_ascii=False, default=repr)
+    return (
+        line if len(line) <= 80 else json.dumps(value, ensure_ascii=False, indent=2, default=repr)
+    )
 
 
 @lru_cache(maxsize=1)

@@ -27,6 +27,8 @@ from .events import (
     ToolResult,
 )
 
+CUT_OFF = "The answer ended before these arguments were complete."
+
 
 class Order:
     """Follows a run's events and knows which may come next."""
@@ -52,7 +54,8 @@ class Order:
         """The events that close whatever is open, innermost first."""
         events: list[StreamEvent] = []
         for call_id, fragments in self._open_calls.items():
-            events.append(end_tool_call(call_id, "".join(fragments)))
+            end = end_tool_call(call_id, "".join(fragments))
+            events.append(msgspec.structs.replace(end, error=CUT_OFF) if end.error else end)
         for open_one in self._iterations.values():
             events.append(IterationEnd(open_one.iteration, run=open_one.run, step=open_one.step))
         for step in reversed(self._steps):

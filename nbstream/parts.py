@@ -116,6 +116,15 @@ class ToolPart:
         """The arguments as raw JSON text."""
         return str(self.input)
 
+    @property
+    def outcome(self) -> str:
+        """`done, 0.8 s`, or `failed, 1.2 s`"""
+        ended = self.status
+        if self.status == "error":
+            cut = "incomplete" if self.result is None else "failed"
+            ended = "stopped" if self.result == "stopped" else cut
+        return ended if self.duration is None else f"{ended}, {self.duration:.1f} s"
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "kind": self.kind,

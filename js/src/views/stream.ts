@@ -83,9 +83,11 @@ export class StreamView implements Painted {
     // MathJax must leave the text alone: mathematics is drawn already, and a dollar may be a dollar.
     this.root = h("div", { class: "nbstream mathjax_ignore tex2jax_ignore", role: "group" });
     this.root.setAttribute("aria-label", options.title || "Streamed answer");
-    if (options.title) this.root.append(h("div", { "data-part": "title" }, options.title));
-    if (options.note) this.root.append(h("div", { "data-part": "note" }, options.note));
+    const head = h("div", { class: "nbs-head" });
+    if (options.title) head.append(h("div", { "data-part": "title" }, options.title));
+    if (options.note) head.append(h("div", { "data-part": "note" }, options.note));
     this.root.append(
+      head,
       this.#body.node,
       this.#notices.node,
       this.#recap.node,

@@ -23,6 +23,7 @@ const MAX_SHOWN = 100_000;
 const NOTHING = 2;
 /** What the kernel says of a call that Stop cut. */
 const STOPPED = "stopped";
+const INCOMPLETE = "incomplete";
 
 /** A tool call: its arguments as they arrive, then what became of it. */
 export class ToolBlock implements Block {
@@ -103,6 +104,7 @@ export class ToolBlock implements Block {
     setAttribute(this.node, "data-call-id", part.call_id);
     setAttribute(this.node, "data-status", part.status);
     const label = this.#label(part);
+    this.node.classList.toggle("nbs-cut", label === STOPPED || label === INCOMPLETE);
     setAttribute(this.node, "aria-label", `Tool call ${part.name}, ${label}`);
     setText(this.#name, part.name || "tool");
     const tokens = this.#tokens ? plural(this.#tokens, "token") : "";
@@ -119,8 +121,9 @@ export class ToolBlock implements Block {
   }
 
   /** Nobody says when a tool starts: it has been called, and the run goes on. */
-  #label({ status, result }: ToolPart): string {
+  #label({ status, error, result }: ToolPart): string {
     if (status === "error" && result === STOPPED) return STOPPED;
+    if (error && result === null) return INCOMPLETE;
     return LABELS[status === "called" && !this.host.over ? "running" : status];
   }
 
@@ -157,10 +160,11 @@ export class ToolBlock implements Block {
     setText(this.#result, text);
     // An agent's answer stands above already.
     const told = this.#nest.hasChildNodes() && part.status === "done";
-    const shown = text !== "" && !told && this.#label(part) !== STOPPED;
+    const label = this.#label(part);
+    const shown = text !== "" && !told && label !== STOPPED;
     toggle(this.#result, shown);
     if (!shown) return;
-    const title = RESULTS[part.status] ?? "Result";
+    const title = label === INCOMPLETE ? "Cut off" : (RESULTS[part.status] ?? "Result");
     this.#result.dataset.label = title;
     const long = text.length > SHORT || text.split("\n", SHORT_LINES + 1).length > SHORT_LINES;
     if (long && this.#fold === null) {
