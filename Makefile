@@ -20,6 +20,7 @@ demo: $(VENV)/.demo $(BUNDLE)
 	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB_ARGS)
 
 test: lint $(BUNDLE) $(IPYKERNEL6) $(SDKS)/.done
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || { echo "The front end's tests need Node.js 20.19 or newer: https://nodejs.org" >&2; exit 1; }
 	scripts/chromium --install
 	cd js && npm test
 	$(SDKS)/bin/python -m pytest -p no:cacheprovider tests/sdks
