@@ -10,6 +10,7 @@ from playwright.async_api import Locator, expect
 
 from nbstream.approval import GRACE
 from tests.e2e.lab import SCREENSHOTS, Notebook
+from tests.model_server import Say, conversations
 from tests.servers import chat
 
 SETUP = """
@@ -67,6 +68,66 @@ async def ready(open_notebook, *cells: str) -> Notebook:
     notebook = await open_notebook([SETUP, *cells])
     await notebook.execute(0)
     return notebook
+
+
+SCRIPTS = {
+    "plan": [
+        Say(
+            "I look.", [("weather", {"city": "Köln"}), ("fail", {}), ("search", {"query": "bees"})]
+        ),
+        Say("", [("delete", {"path": "a.txt"})]),
+        Say("It is **sunny**, and nothing was deleted."),
+    ],
+    "go round": [Say("Once.", [("weather", {"city": "Bonn"})]), Say("That is all I know.")],
+    "for ever": [Say("", [("weather", {"city": "Rom"})])],
+}
+MODELS = {
+    "openai": 'nb.OpenAICompatible("{url}/v1", "m")',
+    "anthropic": 'nb.Anthropic("claude-m", base_url="{url}/v1", api_key="sk-unit-test")',
+}
+
+
+@pytest.mark.parametrize("wire", MODELS)
+async def test_an_agent_and_a_model_server(open_notebook, serve, wire):
+    url = serve(conversations(SCRIPTS, delay=0.03)).url
+    notebook = await ready(
+        open_notebook,
+        f"model = {MODELS[wire].format(url=url)}\n"
+        "agent = nb.Agent(model, [weather, fail, search, delete], name='planner')",
+        "agent.stream('plan')",
+        "nb.Agent(model, [weather], max_iterations=2).stream('go round')",
+        "nb.Agent(model, [weather], max_iterations=2).stream('for ever')",
+        "agent.stream('and now?')",
+    )
+    await notebook.execute(1)
+    await notebook.run(2)
+    await expect(tool(notebook, 2, "search")).to_contain_text(re.compile(r"shelf \d of 3"))
+    await picture(notebook, 2, f"planner-running-{wire}")
+    deny = tool(notebook, 2, "delete").locator("button[data-action=deny]")
+    await expect(deny).to_be_visible()
+    for theme in ("dark", "light"):
+        await notebook.theme(theme)
+        await picture(notebook, 2, f"planner-asks-{theme}-{wire}")
+    await deny.focus()
+    await notebook.page.keyboard.press("Enter")
+    await expect(root(notebook, 2)).to_have_attribute("data-status", "done")
+    cards = root(notebook, 2).locator("[data-part=tool]")
+    states = [await card.get_attribute("data-status") for card in await cards.all()]
+    assert states == ["done", "error", "done", "denied"]
+    await expect(tool(notebook, 2, "fail")).to_contain_text("ValueError: the disk is full")
+    await expect(root(notebook, 2)).to_contain_text("It is sunny, and nothing was deleted.")
+    await picture(notebook, 2, f"planner-done-{wire}")
+
+    await notebook.run(3)
+    await expect(root(notebook, 3)).to_have_attribute("data-status", "done")
+    await expect(root(notebook, 3)).to_contain_text("That is all I know.")
+    await notebook.run(4)
+    await expect(root(notebook, 4)).to_contain_text("No answer within max_iterations=2.")
+    await expect(tool(notebook, 4, "weather").last).to_contain_text("no iteration left")
+    await picture(notebook, 4, f"planner-for-ever-{wire}")
+    await notebook.run(5)
+    await expect(root(notebook, 5)).to_have_attribute("data-status", "done")
+    await expect(root(notebook, 5).locator("[data-part=note]")).to_have_text("Turn 2")
 
 
 async def test_tool_cards(open_notebook):
@@ -213,6 +274,8 @@ flow.stream("Hello!")
     await expect(steps.nth(1)).to_contain_text("A warm, welcoming introduction.")
     await expect(steps.nth(2)).to_contain_text("Rather short.")
     await expect(steps.nth(3)).to_contain_text("17 characters")
+    total = root(notebook, 1).locator("[data-part=summary] tfoot")
+    await expect(total).to_have_text(re.compile(r"4 steps[\d.]+ s12 tokens"))
     await picture(notebook, 1, "workflow-done")
     await notebook.save()
     await notebook.reload()
