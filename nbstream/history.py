@@ -82,6 +82,8 @@ def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
             }
             for call in calls
         ]
+        if transcript.thinking:
+            message["reasoning_content"] = transcript.thinking
     signed = [
         {"type": "redacted_thinking", "data": part.redacted}
         if part.redacted

@@ -76,7 +76,9 @@ class Anthropic(HTTPModel):
             ]
         return {**body, **self.options, **request.options}
 
-    def adapt_body(self, body: dict[str, Any], error: ProviderError) -> dict[str, Any] | None:
+    def adapt_body(
+        self, body: dict[str, Any], error: ProviderError, request: ChatRequest
+    ) -> dict[str, Any] | None:
         limit = re.search(r"max_tokens: \d+ > (\d+)", error.body)
         if limit and body["max_tokens"] > int(limit[1]):
             return {**body, "max_tokens": int(limit[1])}

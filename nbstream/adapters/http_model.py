@@ -94,7 +94,9 @@ class HTTPModel(ChatModel):
         """What cuts the body into messages; None for server-sent events."""
         return None
 
-    def adapt_body(self, body: dict[str, Any], error: ProviderError) -> dict[str, Any] | None:
+    def adapt_body(
+        self, body: dict[str, Any], error: ProviderError, request: ChatRequest
+    ) -> dict[str, Any] | None:
         """A body that avoids what the server refused with 400, None where there is none."""
         return None
 
@@ -173,7 +175,7 @@ class HTTPModel(ChatModel):
             except ProviderError as error:
                 if error.status not in (400, 404, 422) or attempt == 3:
                     raise
-                changed = self.adapt_body(body, error)
+                changed = self.adapt_body(body, error, request)
                 if changed is None:
                     raise
                 body = changed

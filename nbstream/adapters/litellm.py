@@ -13,6 +13,7 @@ from nbstream.errors import AuthenticationError, NbstreamError, UsageError
 from nbstream.events import StreamEvent
 
 from .base import ChatModel, ChatRequest, Feature, Timeouts
+from .chat_messages import chat_messages
 from .failures import Endpoint
 from .http_model import function_tools
 from .openai_chat import ChatDecoder
@@ -99,7 +100,7 @@ class LiteLLM(ChatModel):
     def _arguments(self, request: ChatRequest) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self._model,
-            "messages": request.messages,
+            "messages": _messages(request.messages, self.provider),
             "stream": True,
             "stream_options": {"include_usage": True},
             "temperature": request.temperature,
@@ -159,6 +160,19 @@ def _hinted(error: NbstreamError) -> NbstreamError:
     if isinstance(error, AuthenticationError) and not error.hint:
         error.hint = "Set the provider's key, see https://docs.litellm.ai/docs/providers"
     return error
+
+
+def _messages(messages: list[dict[str, Any]], provider: str) -> list[dict[str, Any]]:
+    """Signed thoughts go to those who may serve Claude; litellm itself knows what to do with them."""
+    made = chat_messages(messages)
+    if provider in _CLAUDE:
+        for message, given in zip(made, messages, strict=True):
+            if signed := given.get("thinking_blocks"):
+                message["thinking_blocks"] = signed
+    return made
+
+
+_CLAUDE = {"bedrock", "vertex_ai", "azure_ai", "databricks", "litellm_proxy"}
 
 
 def _variable_stem(provider: str) -> str:

@@ -196,6 +196,8 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
         if images:
             made["images"] = images
     if calls := message.get("tool_calls"):
+        if thought := message.get("reasoning_content"):
+            made["thinking"] = thought
         made["tool_calls"] = [
             {
                 "function": {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from nbstream.errors import ProviderError
 
 from .base import ChatRequest, Feature
+from .chat_messages import chat_messages
 from .failures import Endpoint
 from .http_model import HTTPModel, function_tools
 from .openai_chat import ChatDecoder
-from .providers import provider_of
+from .providers import OPENAI_COMPATIBLE, provider_of
 
 
 class OpenAIModel(HTTPModel):
@@ -31,19 +33,28 @@ class OpenAIModel(HTTPModel):
             self.key_names = known.keys
             self.key_needed = True
         self.provider = provider or (known.name if known else self.provider)
+        known = OPENAI_COMPATIBLE.get(self.provider)
+        self._thinking = known.thinking if known else ("reasoning_content",)
 
     def authorization(self, key: str) -> dict[str, str]:
         if (urlsplit(self.base_url).hostname or "").endswith(".azure.com"):
             return {"api-key": key}
         return super().authorization(key)
 
-    def adapt_body(self, body: dict[str, Any], error: ProviderError) -> dict[str, Any] | None:
+    def adapt_body(
+        self, body: dict[str, Any], error: ProviderError, request: ChatRequest
+    ) -> dict[str, Any] | None:
         said = f"{error.message} {error.body}".lower()
         if "stream_options" in said and "stream_options" in body:
             return {k: v for k, v in body.items() if k != "stream_options"}
         if "max_completion_tokens" in said and "max_tokens" in body:
             body = dict(body)
             return {**body, "max_completion_tokens": body.pop("max_tokens")}
+        if "reasoning_content" in said and "messages" in body:
+            sent = any("reasoning_content" in message for message in body["messages"])
+            self._thinking = () if sent and _REFUSED.search(said) else ("reasoning_content",)
+            messages = chat_messages(request.messages, self._thinking, fill=True)
+            return {**body, "messages": messages} if messages != body["messages"] else None
         cannot_stream = "stream" in said and ("support" in said or "not allowed" in said)
         if cannot_stream and body.get("stream"):
             return {k: v for k, v in body.items() if k not in ("stream", "stream_options")} | {
@@ -76,7 +87,10 @@ class OpenAICompatible(OpenAIModel):
         return ChatDecoder(endpoint)
 
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": self.name, "messages": request.messages}
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": chat_messages(request.messages, self._thinking),
+        }
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         limit = "max_completion_tokens" if self.provider == "openai" else "max_tokens"
@@ -101,3 +115,6 @@ class OpenAICompatible(OpenAIModel):
                 },
             }
         return {**body, **self.options, **request.options}
+
+
+_REFUSED = re.compile(r"unsupported|not supported|unknown|unexpected|unrecogni|not permitted|extra")

@@ -9,12 +9,16 @@ import msgspec
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """`keys`: environment variables, the first that is set counts. `local` ones need no key."""
+    """`keys`: environment variables, the first that is set counts. `local` ones need no key.
+
+    `thinking`: the fields in which the server wants its thoughts back with the tool calls they led to.
+    """
 
     name: str
     base_url: str
     keys: tuple[str, ...] = ()
     base_url_variable: str = ""
+    thinking: tuple[str, ...] = ()
 
     @property
     def local(self) -> bool:
@@ -25,24 +29,47 @@ class Provider(msgspec.Struct, frozen=True):
         return (self.base_url_variable and os.environ.get(self.base_url_variable)) or self.base_url
 
 
+_CONTENT = ("reasoning_content",)
+
 OPENAI_COMPATIBLE = {
     provider.name: provider
     for provider in (
         Provider("openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), "OPENAI_BASE_URL"),
-        Provider("groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
-        Provider("deepseek", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",)),
+        Provider(
+            "groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",), thinking=("reasoning",)
+        ),
+        Provider(
+            "deepseek", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",), thinking=_CONTENT
+        ),
         Provider("mistral", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",)),
         Provider("xai", "https://api.x.ai/v1", ("XAI_API_KEY",)),
         Provider("together", "https://api.together.xyz/v1", ("TOGETHER_API_KEY",)),
-        Provider("openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",)),
+        Provider(
+            "openrouter",
+            "https://openrouter.ai/api/v1",
+            ("OPENROUTER_API_KEY",),
+            thinking=("reasoning",),
+        ),
         Provider("perplexity", "https://api.perplexity.ai", ("PERPLEXITY_API_KEY",)),
         Provider("fireworks", "https://api.fireworks.ai/inference/v1", ("FIREWORKS_API_KEY",)),
         Provider("cerebras", "https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",)),
-        Provider("moonshot", "https://api.moonshot.ai/v1", ("MOONSHOT_API_KEY",)),
+        Provider(
+            "moonshot", "https://api.moonshot.ai/v1", ("MOONSHOT_API_KEY",), thinking=_CONTENT
+        ),
         Provider("huggingface", "https://router.huggingface.co/v1", ("HF_TOKEN",)),
-        Provider("lmstudio", "http://127.0.0.1:1234/v1", (), "LMSTUDIO_BASE_URL"),
-        Provider("vllm", "http://127.0.0.1:8000/v1", (), "VLLM_BASE_URL"),
-        Provider("llamacpp", "http://127.0.0.1:8080/v1", (), "LLAMACPP_BASE_URL"),
+        Provider(
+            "lmstudio", "http://127.0.0.1:1234/v1", (), "LMSTUDIO_BASE_URL", thinking=_CONTENT
+        ),
+        Provider(
+            "vllm",
+            "http://127.0.0.1:8000/v1",
+            (),
+            "VLLM_BASE_URL",
+            thinking=("reasoning", "reasoning_content"),
+        ),
+        Provider(
+            "llamacpp", "http://127.0.0.1:8080/v1", (), "LLAMACPP_BASE_URL", thinking=_CONTENT
+        ),
     )
 }
 
