@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import ssl
-import warnings
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -56,6 +55,18 @@ def asyncio_as_it_was() -> Iterator[None]:
                     setattr(namespace, name, value)
 
 
+@pytest.fixture
+async def litellm_clients(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Closes the clients that litellm keeps open, on the loop where they were made; aiohttp's it cannot."""
+    monkeypatch.setenv("DISABLE_AIOHTTP_TRANSPORT", "True")
+    yield
+    if "litellm" in sys.modules:
+        import litellm
+
+        await litellm.close_litellm_async_clients()
+        litellm.in_memory_llm_clients_cache.flush_cache()
+
+
 _STARTERS = {"aimock": start_aimock, "litellm_proxy": start_litellm_proxy}
 _processes: dict[str, ServerProcess] = {}
 
@@ -71,15 +82,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_sessionfinish() -> None:
     for process in _processes.values():
         process.stop()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_unconfigure() -> None:
-    """Sockets in cycles that are still uncollected when all tests are over belong to no test."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        for _ in range(3):
-            gc.collect()
 
 
 @pytest.fixture(scope="session")

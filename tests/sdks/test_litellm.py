@@ -11,6 +11,7 @@ from .serving import KEY, MESSAGES, TEXT, Serve, endless, refusing, show, tape, 
 
 # what pydantic says to litellm
 pytestmark = [
+    pytest.mark.usefixtures("litellm_clients"),
     pytest.mark.filterwarnings("ignore:Item .* on TypedDict class:UserWarning"),
     pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from nbstream.order import Order
 from tests.model_server import Say, conversations
 
 pytestmark = [  # litellm's own
+    pytest.mark.usefixtures("litellm_clients"),
     pytest.mark.filterwarnings("ignore:Item .* on TypedDict class"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
@@ -39,18 +39,6 @@ SCRIPTS = {
 def server(request, aimock, serve) -> str:
     """aimock says what aimock.json says, the scripted server the same."""
     return aimock if request.param == "aimock" else serve(conversations(SCRIPTS)).url
-
-
-@pytest.fixture(autouse=True)
-async def close_clients(monkeypatch):
-    """litellm keeps its clients open, and aiohttp's for good."""
-    monkeypatch.setenv("DISABLE_AIOHTTP_TRANSPORT", "True")
-    yield
-    if "litellm" in sys.modules:
-        import litellm
-
-        await litellm.close_litellm_async_clients()
-        litellm.in_memory_llm_clients_cache.flush_cache()
 
 
 def weather(city: str):
