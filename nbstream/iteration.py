@@ -15,6 +15,9 @@ SOURCES: tuple[TokenSource, ...] = ("provider", "server", "deltas", "tokenizer",
 #: Deltas of more characters than this on average are not single tokens.
 TOKEN_SIZE = 10
 
+#: What came within so many seconds came at once (a cached or scripted answer) and has no rate.
+AT_ONCE = 0.05
+
 
 class Iteration:
     """One request of a run and its answer: a plain run has one, an agent one each time it asks.
@@ -137,7 +140,7 @@ class Iteration:
 
 
 def rate_of(tokens: int, seconds: float) -> float | None:
-    return tokens / seconds if tokens > 0 and seconds > 0 else None
+    return tokens / seconds if tokens > 0 and seconds >= AT_ONCE else None
 
 
 def _server_timed(usage: Usage) -> bool:

@@ -33,7 +33,7 @@ from .events import (
     ToolResult,
     Usage,
 )
-from .iteration import SOURCES, Iteration, TokenSource, rate_of
+from .iteration import AT_ONCE, SOURCES, Iteration, TokenSource, rate_of
 from .sampling import CurrentRate, Gaps, Series
 from .tables import to_pandas
 
@@ -212,7 +212,10 @@ class Metrics:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The overall rate: tokens after the first per second after the first; None before two deltas."""
+        """The overall rate: tokens after the first per second after the first.
+
+        None before two deltas, and where all came at once, within a twentieth of a second.
+        """
         tokens = sum(each.decoded_tokens for each in self.iterations)
         return rate_of(tokens, self.decode_time)
 
@@ -224,6 +227,8 @@ class Metrics:
 
     def current_rate(self, now: float) -> float | None:
         """The smoothed rate `now` seconds after the run began, over about the last second."""
+        if self.ttft is None or now - self.ttft < AT_ONCE:
+            return None
         rate = self._current.at(now)
         return None if rate is None else rate * self.tokens_per_delta
 

@@ -24,7 +24,7 @@ async def dies(request: Request) -> None:
 @pytest.fixture
 def servers(serve):
     usage = {"prompt_tokens": 3, "completion_tokens": 5}
-    fast = serve(chat(["one ", "two ", "three ", "four ", "five"], delay=0.01, usage=usage))
+    fast = serve(chat(["one ", "two ", "three ", "four ", "five"], delay=0.02, usage=usage))
     return fast, serve(chat(["slow ", "but ", "sure"], delay=0.1)), serve(dies)
 
 

@@ -363,3 +363,14 @@ async def test_the_events_of_a_stream_as_a_data_frame():
     frame = stream.events.to_pandas()
     assert len(frame) == len(stream.events)
     assert frame["type"].iloc[0] == "run_start" and frame["seq"].iloc[-1] == len(frame) - 1
+
+
+@pytest.mark.parametrize(("gap", "rate"), [(0.0001, None), (0.004, None), (0.02, 50)])
+def test_what_comes_at_once_has_no_rate(gap, rate):
+    events = [RunStart("r"), *(TextDelta(0, "w ") for _ in range(10)), RunEnd("stop")]
+    metrics = Metrics()
+    for n, event in enumerate(events):
+        metrics.apply(stamp(event, n, n * gap))
+    assert metrics.tokens_per_second == (None if rate is None else pytest.approx(rate))
+    assert (metrics.current_rate(11 * gap) is None) == (rate is None)
+    assert metrics.output_tokens == 10

@@ -4,6 +4,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest import approx
 
 from nbstream.events import (
     RunEnd,
@@ -41,7 +42,7 @@ def same(a: list[StreamEvent], b: list[StreamEvent]) -> bool:
     left, right = fold(a), fold(b)
     return (
         left.transcript.to_dict() == right.transcript.to_dict()
-        and left.metrics.to_dict() == right.metrics.to_dict()
+        and left.metrics.to_dict() == approx(right.metrics.to_dict())
     )
 
 
