@@ -33,6 +33,8 @@ export class Connection {
   readonly store = new Store();
   /** Stop was asked for and the run has not ended yet. */
   stopping = false;
+  /** Stop was asked for, but the kernel has not heard it and this host cannot interrupt. */
+  unheard = false;
   /** The kernel does not answer. */
   lost = false;
   /** The kernel has forgotten this run: it was closed, or the kernel was restarted. */
@@ -90,6 +92,7 @@ export class Connection {
         break;
       case "ack":
         this.timers.clear(this.#stopTimer);
+        this.unheard = false;
     }
   }
 
@@ -182,7 +185,7 @@ export class Connection {
     if (this.store.ended) {
       this.timers.clear(this.#timer);
       this.timers.clear(this.#stopTimer);
-      this.stopping = false;
+      this.stopping = this.unheard = false;
     } else this.#wait(SILENCE);
   }
 
@@ -206,7 +209,12 @@ export class Connection {
   #interrupt(): void {
     if (this.over) return;
     const kernel = this.model.widget_manager?.kernel;
-    Promise.resolve(kernel?.interrupt?.()).catch((error) =>
+    if (!kernel?.interrupt) {
+      this.unheard = true;
+      this.store.touch();
+      return;
+    }
+    Promise.resolve(kernel.interrupt()).catch((error) =>
       console.warn("[nbstream] the kernel could not be interrupted", error),
     );
   }

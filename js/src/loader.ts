@@ -4,12 +4,15 @@
 // A message is not.
 import { install } from "./install";
 import type { RuntimeModel } from "./library";
+import { lifetime } from "./lifetime";
 
 /** The kernel sends the bundle unasked; a page that comes later has to ask. */
 const PATIENCE = 500;
 
 export default {
-  initialize({ model, signal }: { model: RuntimeModel; signal: AbortSignal }): void {
+  initialize(context: { model: RuntimeModel; signal?: AbortSignal }): () => void {
+    const { model } = context;
+    const [signal, end] = lifetime(context.signal);
     const ask = () => model.send({ kind: "bundle" });
     const timer = setTimeout(ask, PATIENCE);
     let arrived = false;
@@ -17,8 +20,9 @@ export default {
       if (message.kind !== "bundle" || arrived) return;
       arrived = true;
       clearTimeout(timer);
-      void install(message, model, signal);
+      install(message, model, signal).catch((error) => console.error("[nbstream]", error));
     });
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+    return end;
   },
 };

@@ -2,6 +2,7 @@
 import { type Guest, type Hub, hub } from "./hub";
 import { type Bundle, install } from "./install";
 import type { RuntimeModel } from "./library";
+import { lifetime } from "./lifetime";
 import type { FromKernel, Model } from "./model";
 
 const PATIENCE = 10_000;
@@ -26,19 +27,29 @@ async function fetchRuntime({ model, signal, views }: Guest, meeting: Hub): Prom
       model.send({ kind: "bundle" });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
-    if (wait > PATIENCE) complain(views);
+    if (wait > PATIENCE) complain(views, ABSENT);
   }
 }
 
-function complain(views: Guest["views"]): void {
-  for (const [el] of views)
-    el.textContent ||= "nbstream's front end is not here. Run the cell again.";
+const ABSENT = "nbstream's front end is not here. Run the cell again.";
+const FORBIDDEN =
+  "This page does not let nbstream's front end run. The answer is shown when it is complete.";
+
+function complain(views: Guest["views"], why: string): void {
+  for (const [el] of views) el.textContent ||= why;
+}
+
+interface Context {
+  model: Model;
+  signal?: AbortSignal;
 }
 
 export default () => {
   let guest: Guest;
   return {
-    initialize({ model, signal }: { model: Model; signal: AbortSignal }): void {
+    initialize(context: Context): () => void {
+      const { model } = context;
+      const [signal, end] = lifetime(context.signal);
       guest = {
         model,
         signal,
@@ -53,7 +64,7 @@ export default () => {
         if (kind !== "bundle") guest.receive(message as FromKernel);
         else if (!meeting.adopt)
           install(message as Bundle, model as unknown as RuntimeModel, signal).catch(() =>
-            complain(guest.views),
+            complain(guest.views, FORBIDDEN),
           );
       });
       if (meeting.adopt) meeting.adopt(guest);
@@ -61,9 +72,12 @@ export default () => {
         meeting.waiting.push(guest);
         void fetchRuntime(guest, meeting);
       }
+      return end;
     },
-    render({ el, signal }: { el: HTMLElement; signal: AbortSignal }): void {
-      guest.show(el, signal);
+    render({ el, signal }: { el: HTMLElement; signal?: AbortSignal }): () => void {
+      const [visible, end] = lifetime(signal);
+      guest.show(el, visible);
+      return end;
     },
   };
 };

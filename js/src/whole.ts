@@ -1,15 +1,19 @@
 // The front end in one module, for hosts that serve a widget's code from a URL and keep it.
 import runtime from "./index";
 import type { RuntimeModel } from "./library";
+import { lifetime } from "./lifetime";
 import type { Model } from "./model";
 import stub from "./stub";
 
 export default () => {
   const { initialize, render } = stub();
   return {
-    initialize({ model, signal }: { model: Model; signal: AbortSignal }): void {
+    initialize(context: { model: Model; signal?: AbortSignal }): () => void {
+      const { model } = context;
+      const [signal, end] = lifetime(context.signal);
       runtime.initialize({ model: model as unknown as RuntimeModel, signal });
       initialize({ model, signal });
+      return end;
     },
     render,
   };

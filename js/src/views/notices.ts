@@ -57,9 +57,11 @@ export class Notices {
 
   /** What the view waits for; "" for a moment's wait, null where nothing is awaited. */
   #waiting(): string | null {
-    const { store, lost, options } = this.connection;
+    const { store, lost, unheard, options } = this.connection;
     const { state, now } = store;
     if (this.connection.over) return null;
+    if (unheard)
+      return "the kernel hears Stop when the cell is done; the notebook's own stop ends it now";
     if (lost) return "the kernel does not answer; the stream goes on when it does";
     const last = state.parts.at(-1);
     if (last) {
