@@ -27,8 +27,8 @@ export interface PlotSpec {
   x?: (value: number) => string;
   y?: (value: number) => string;
   bands?: () => Band[];
-  /** Where the x axis has its labels between two values; by default at round values. */
-  ticks?: (from: number, to: number) => number[];
+  /** Where the x axis has its labels between two values, in so many pixels; by default at round values. */
+  ticks?: (from: number, to: number, width: number) => number[];
   /** What is said about place `i` of the data. */
   readout: (i: number) => string;
 }
@@ -127,7 +127,7 @@ export class Plot {
           {
             size: 26,
             gap: 6,
-            ...(ticks ? { splits: (_, __, from, to) => ticks(from, to) } : {}),
+            ...(ticks ? { splits: ({ width }, _, from, to) => ticks(from, to, width) } : {}),
           },
           x,
         ),

@@ -38,14 +38,16 @@ export class WaitsPlot {
   }
 }
 
-/** The places of 0.1 ms, 1 ms, 10 ms, … between two bins. */
-function decades(from: number, to: number): number[] {
-  const places: number[] = [];
-  for (let power = 0; power <= 12; power += 1) {
-    const place = (power * Math.LN10) / Math.log(1.25);
-    if (place >= from && place <= to) places.push(place);
-  }
-  return places;
+const LABEL = 56;
+
+/** The places of 1, 2, 5, 10, … ms between two bins; of 1, 10, … ms where there is no room for more. */
+function decades(from: number, to: number, width: number): number[] {
+  const at = (steps: number[]) =>
+    [...Array(9).keys()]
+      .flatMap((power) => steps.map((step) => Math.log(step * 10 ** power) / Math.log(1.25)))
+      .filter((place) => place >= from && place <= to);
+  const all = at([1, 2, 5]);
+  return all.length * LABEL <= width ? all : at([1]);
 }
 
 /** The upper end of a bin, in seconds. */
@@ -55,5 +57,5 @@ function edge(bin: number): number {
 
 export function time(value: number): string {
   if (value < 0.01) return `${Math.round(value * 1e4) / 10} ms`;
-  return value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`;
+  return value < 0.9995 ? `${Math.round(value * 1000)} ms` : `${Math.round(value * 10) / 10} s`;
 }
