@@ -11,12 +11,14 @@ from .history import History
 
 @dataclass
 class Chat:
-    """A conversation, and the model and system prompt that its cells need not repeat."""
+    """A conversation, and what its cells need not repeat: model, system prompt, tools and who asks."""
 
     name: str = ""
     history: History = field(default_factory=History)
     model: Any = None
     system: str | None = None
+    tools: list[Any] = field(default_factory=list)
+    approve: bool = False
 
     @property
     def turn(self) -> str:

@@ -8,6 +8,7 @@ become links, so that opening a notebook fetches nothing.
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 #: Data URLs of images above this many characters stay out of the saved notebook.
 MAX_IMAGE = 2_000_000
 SHOWN_WARNINGS = 3
+#: How a data frame stands in a tool's result.
+_TABLE = re.compile(r"\|.*\|\n\|( --- \|)+\n")
 
 _PANEL = "margin:8px 0;padding:4px 12px;border:1px solid #8884;border-radius:8px"
 _MUTED = "opacity:0.7;font-size:0.9em"
@@ -185,11 +188,17 @@ def _tool(part: ToolPart) -> str:
     shown = [arguments] if arguments != "{}" else []
     if part.result not in (None, "stopped"):
         shown.append(part.result if isinstance(part.result, str) else _json(part.result))
-    blocks = "".join(f'<pre style="white-space:pre-wrap">{escape(text)}</pre>' for text in shown)
+    blocks = "".join(map(_io, shown))
     return (
         f'<details style="{_PANEL}"><summary><b>{escape(part.name)}</b> '
         f'<span style="{_MUTED}">{part.outcome}</span></summary>{blocks}</details>'
     )
+
+
+def _io(text: str) -> str:
+    if _TABLE.match(text):
+        return _markdown().render(text)
+    return f'<pre style="white-space:pre-wrap">{escape(text)}</pre>'
 
 
 def _media(part: MediaPart) -> str:

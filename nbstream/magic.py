@@ -137,9 +137,9 @@ class StreamMagics(Configurable):
             "timeout": _first(options.timeout, self.timeout),
             "max_cost": options.max_cost,
             "max_seconds": options.max_seconds,
-            "tools": self._tools(options.tool) or None,
+            "tools": self._tools(options.tool) or chat.tools or None,
             "output_type": self._named(options.type, "--type") if options.type else None,
-            "approve": options.approve,
+            "approve": options.approve or chat.approve,
             **options.options,
         }
         if options.dry_run:
@@ -152,6 +152,7 @@ class StreamMagics(Configurable):
         if has_images(content) and not find_model(arguments["model"]).supports("vision"):
             raise UsageError(f"{run.source.model} takes no images.")
         chat.model, chat.system = model, arguments["system"]
+        chat.tools, chat.approve = arguments["tools"] or [], arguments["approve"]
         if options.bg and options.out:
             self.shell.user_ns[options.out] = run
         self.running.add(run)

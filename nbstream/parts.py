@@ -149,13 +149,17 @@ class ToolPart:
 
 
 class MediaPart:
-    """An image, sound or file in the answer; `data` is base64."""
+    """An image, sound or file in the answer, or in what a tool gave (`run` is then its call_id).
+
+    `data` is base64.
+    """
 
     kind = "media"
-    __slots__ = ("alt", "block", "data", "mime", "step", "time", "url")
+    __slots__ = ("alt", "block", "data", "mime", "run", "step", "time", "url")
 
     def __init__(self, event: ContentPart) -> None:
         self.block = event.block
+        self.run = event.run
         self.step = event.step
         self.time = event.time
         self.mime = event.mime
@@ -167,6 +171,7 @@ class MediaPart:
         return {
             "kind": self.kind,
             "block": self.block,
+            "run": self.run,
             "step": self.step,
             "mime": self.mime,
             "data": self.data,

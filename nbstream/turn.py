@@ -273,13 +273,15 @@ class AgentTurn(Turn):
         finally:
             for task in tasks:
                 task.cancel()
-        shown = [image for call in calls for image in images.get(call.call_id, ())]
-        for image in shown:
-            yield ContentPart(self._block, image.mime, image.data, alt="tool result")
+        shown = [(call, image) for call in calls for image in images.get(call.call_id, ())]
+        for call, image in shown:
+            yield ContentPart(
+                self._block, image.mime, image.data, alt=f"from {call.name}", run=call.call_id
+            )
             self._block += 1
         if shown and self._model.supports("vision"):
             self._settle()
-            parts = [{"type": "image_url", "image_url": {"url": image.url}} for image in shown]
+            parts = [{"type": "image_url", "image_url": {"url": image.url}} for _, image in shown]
             self._messages.append({"role": "user", "content": parts})
 
     async def _run(self, call: ToolPart, emit: Emit, images: dict[str, tuple[Image, ...]]) -> None:

@@ -227,7 +227,7 @@ async def test_images_are_shown_and_sent():
     stream = nb.Agent(model, [draw]).stream("go")
     await stream
     (part,) = of(stream, ContentPart)
-    assert (part.mime, part.data) == ("image/png", "iVBORw==")
+    assert (part.mime, part.data, part.run) == ("image/png", "iVBORw==", "c1")
     assert model.requests[1].messages[-1]["content"][0]["type"] == "image_url"
 
 

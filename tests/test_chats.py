@@ -87,6 +87,16 @@ def test_tools_of_the_notebook(shell):
     assert "Did you mean add?" in shell.run("%%stream caller -T ad\ngo").error
 
 
+def test_continue_keeps_the_tools_and_who_asks(shell, server):
+    shell.run("def other(): ...")
+    ask(shell, server, "-T add --approve", "one")
+    ask(shell, server, "-c", "two")
+    assert [tool["function"]["name"] for tool in server.requests[-1].json["tools"]] == ["add"]
+    assert "approve: True" in shell.run("%%stream -c --dry-run\nthree").printed
+    ask(shell, server, "-c -T other", "three")
+    assert [tool["function"]["name"] for tool in server.requests[-1].json["tools"]] == ["other"]
+
+
 def test_a_run_without_a_browser_denies_what_asks(shell):
     shell.run('nb.register_model("caller", nb.Scripted(calls, "Denied, then.", delay=0))')
     shell.run("%%stream caller -T add --approve\ngo")

@@ -96,6 +96,8 @@ export class ToolPart {
 export class MediaPart {
   readonly kind = "media";
   readonly block: number;
+  /** The call_id of the tool that gave it. */
+  readonly run: string;
   readonly step: string;
   readonly mime: string;
   readonly data: string;
@@ -105,6 +107,7 @@ export class MediaPart {
 
   constructor(event: ContentPart) {
     this.block = event.block;
+    this.run = event.run;
     this.step = event.step;
     this.mime = event.mime;
     this.data = event.data;

@@ -147,6 +147,28 @@ describe("parts", () => {
     expect(shown(action(a, "approve"))).toBe(false);
   });
 
+  test("a tool's table is a table, and its image stands in its card", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    const data =
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=";
+    await stage.say(
+      START,
+      { type: "tool_call_start", call_id: "a", block: 0, name: "frame" },
+      { type: "tool_call_end", call_id: "a", arguments: {} },
+      { type: "tool_call_start", call_id: "b", block: 1, name: "draw" },
+      { type: "tool_call_end", call_id: "b", arguments: {} },
+      { type: "tool_result", call_id: "a", content: "| x | y |\n| --- | --- |\n| <b> | 2 |" },
+      { type: "tool_result", call_id: "b", content: "[image/png, 99 bytes]" },
+      { type: "content_part", block: 2, mime: "image/png", data, run: "b" },
+      text("Done.", 3),
+    );
+    const [a, b] = parts(root, "tool") as [HTMLElement, HTMLElement];
+    expect([...a.querySelectorAll("td")].map((cell) => cell.textContent)).toEqual(["<b>", "2"]);
+    expect(b.querySelector("img")?.src).toContain(data);
+    expect(root.querySelectorAll("img")).toHaveLength(1);
+  });
+
   test("steps are sections of their own", async () => {
     const stage = new Stage();
     const { root } = stage.show();

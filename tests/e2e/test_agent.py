@@ -107,6 +107,7 @@ async def test_an_agent_and_a_model_server(open_notebook, serve, wire):
     await expect(deny).to_be_visible()
     for theme in ("dark", "light"):
         await notebook.theme(theme)
+        await expect(notebook.page.locator("#jupyterlab-splash")).to_have_count(0)
         await picture(notebook, 2, f"planner-asks-{theme}-{wire}")
     await deny.focus()
     await notebook.page.keyboard.press("Enter")

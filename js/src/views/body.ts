@@ -1,5 +1,5 @@
 import type { Options } from "../model";
-import type { Part, Step, ToolStatus } from "../parts";
+import type { MediaPart, Part, Step, ToolStatus } from "../parts";
 import type { Store } from "../store";
 import { AnswerBlock } from "./answer";
 import type { Block, Host } from "./block";
@@ -88,7 +88,7 @@ export class Body {
 
   #place(part: Part, known: Map<string, Block>): Block | null {
     if (part.kind === "thinking" && this.options.thinking === "hidden") return null;
-    const section = this.#sectionOf(part);
+    const section = this.#sectionOf(part, known);
     let block = section.last;
     if (block === null || !block.takes(part)) {
       const alternative = block instanceof AnswerBlock && part.kind === "text";
@@ -159,9 +159,9 @@ export class Body {
     around.lastNode = section.node;
   }
 
-  /** The card of the tool that asks this agent. */
-  #cardOf(step: Step, blocks: Map<string, Block>): ToolBlock | null {
-    const call = this.store.state.calls.get(step.run);
+  /** The card of the tool that asks this agent, or gave this image. */
+  #cardOf(of: Step | MediaPart, blocks: Map<string, Block>): ToolBlock | null {
+    const call = this.store.state.calls.get(of.run);
     if (call) this.#grow(call, blocks);
     const card = call && this.#of.get(call);
     return card instanceof ToolBlock ? card : null;
@@ -177,7 +177,11 @@ export class Body {
   }
 
   /** The latest section of the part's step that had begun when the part came. */
-  #sectionOf(part: Part): Section {
+  #sectionOf(part: Part, blocks: Map<string, Block>): Section {
+    if (part.kind === "media" && part.run) {
+      const card = this.#cardOf(part, blocks);
+      if (card?.step === part.step) return card.gallery;
+    }
     if (part.step === "") return this.#root;
     return this.#named(part.step) ?? this.#root;
   }

@@ -47,5 +47,5 @@ function total(steps: Step[]): HTMLElement {
 }
 
 function tokens(usage: Step["usage"]): string {
-  return usage?.output_tokens == null ? "" : plural(usage.output_tokens, "token");
+  return usage?.output_tokens ? plural(usage.output_tokens, "token") : "";
 }

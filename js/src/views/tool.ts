@@ -4,6 +4,7 @@ import type { Block, Host } from "./block";
 import { button, h, icon, setAttribute, setText, toggle } from "./dom";
 import { count, json, plural, seconds, soFar } from "./format";
 import { Section } from "./section";
+import { createTable } from "./table";
 
 const LABELS: Record<ToolStatus, string> = {
   streaming: "preparing",
@@ -44,6 +45,9 @@ export class ToolBlock implements Block {
   #nest = h("div", { class: "nbs-nest" });
   /** Where the run of an agent that this tool asks stands. */
   readonly nest = new Section(this.#nest, this.#nest);
+  #gallery = h("div", { class: "nbs-nest" });
+  /** Where images that the tool gave stand. */
+  readonly gallery = new Section(this.#gallery, this.#gallery);
   #result = h("pre", { class: "nbs-io", "data-label": "Result", hidden: true });
   #fold: HTMLDetailsElement | null = null;
   #shownResult: unknown;
@@ -71,11 +75,16 @@ export class ToolBlock implements Block {
       this.#approval,
       this.#nest,
       this.#result,
+      this.#gallery,
     );
   }
 
   get name(): string {
     return this.#part?.name ?? "";
+  }
+
+  get step(): string {
+    return this.#part?.step ?? "";
   }
 
   /** What the agent that this tool asked has used. */
@@ -96,6 +105,7 @@ export class ToolBlock implements Block {
     this.#parsed = false;
     this.#arguments.data = "";
     this.nest.clear();
+    this.gallery.clear();
   }
 
   write(): void {
@@ -128,7 +138,7 @@ export class ToolBlock implements Block {
   }
 
   #time({ status, duration, began }: ToolPart): string {
-    if (duration !== null) return seconds(duration);
+    if (duration !== null) return duration < 0.01 ? "" : seconds(duration);
     const running = !this.host.over && (status === "called" || status === "running");
     return running ? soFar(this.host.now - began) : "";
   }
@@ -157,6 +167,11 @@ export class ToolBlock implements Block {
     if (result === null || result === this.#shownResult) return;
     this.#shownResult = result;
     const text = bounded(json(result));
+    const table = createTable(text);
+    if (table) {
+      this.#result.replaceWith(table);
+      return;
+    }
     setText(this.#result, text);
     // An agent's answer stands above already.
     const told = this.#nest.hasChildNodes() && part.status === "done";
