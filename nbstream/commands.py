@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -25,8 +27,15 @@ def _list(magics: Any, provider: str) -> str:
     rows = [entry for entry in models() if entry.name.startswith(provider)]
     if not rows:
         raise UsageError(f"No provider or alias begins with {provider!r}.")
-    width = max(len(entry.name) for entry in rows)
-    return "\n".join(f"{entry.name:<{width}}  {_about(entry)}" for entry in rows)
+    alike = Counter(_about(entry) for entry in rows)
+    many = [about for about, count in alike.items() if count > 5]
+    single = [entry for entry in rows if _about(entry) not in many]
+    width = max((len(entry.name) for entry in single), default=0)
+    listed = [f"{entry.name:<{width}}  {_about(entry)}" for entry in single]
+    for about in many:
+        names = ", ".join(entry.name for entry in rows if _about(entry) == about)
+        listed += ["", f"{about}:", textwrap.fill(names, 88, break_on_hyphens=False)]
+    return "\n".join(listed).lstrip("\n")
 
 
 def _alias(magics: Any, rest: str) -> str:

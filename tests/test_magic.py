@@ -127,7 +127,9 @@ def test_formats_thinking_usage_and_recording(shell, tmp_path):
 
 
 def test_commands(shell):
-    assert "demo" in shell.run("%stream list").printed
+    listed = shell.run("%stream list").printed
+    assert "demo" in listed and "\nthrough litellm:\nazure/…, " in listed
+    assert "azure/…     through litellm" in shell.run("%stream list az").printed
     assert shell.run("%stream alias mine quick").printed == "mine is quick\n"
     assert shell.run("%%stream mine\nhello").status == "ok"
     assert shell.run("%stream dealias mine").status == "ok"
