@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from tests.e2e.lab import KERNELS, REPO, LabServer, Notebook, new_page
 
@@ -55,15 +55,20 @@ async def open_notebook(
 ) -> AsyncIterator[OpenNotebook]:
     """`await open_notebook([source, …], kernel=…)` opens a notebook in JupyterLab, in a fresh page.
 
-    With `program=Notebook7` it is opened there. A failing test leaves a screenshot in test-results/.
+    With `program=Notebook7` it is opened there; `before(page)` is awaited first. A failing test leaves a screenshot in test-results/.
     """
     page = await new_page(browser)
     notebook: Notebook | None = None
 
     async def open(
-        cells: Sequence[str], kernel: str = "python3", program: type[Notebook] = Notebook
+        cells: Sequence[str],
+        kernel: str = "python3",
+        program: type[Notebook] = Notebook,
+        before: Callable[[Page], Awaitable[None]] | None = None,
     ) -> Notebook:
         nonlocal notebook
+        if before:
+            await before(page)
         name = f"{request.node.originalname}.ipynb"
         notebook = await program.open(lab, page, cells, kernel, name)
         return notebook
