@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from . import cell
@@ -15,7 +15,7 @@ from .portal import portal
 from .response import Response
 from .run import Stream
 from .start import stream as start_stream
-from .tables import to_pandas
+from .together import Together, end_of
 
 
 def gather(
@@ -43,13 +43,14 @@ def gather(
     return StreamBatch(streams, concurrency, [_label(prompt) for prompt in prompts])
 
 
-class StreamBatch:
+class StreamBatch(Together):
     """Streams that run a few at a time, in the background: awaitable, displayable, stoppable.
 
     `streams` are the runs in the order of the prompts; each can be displayed by itself.
     """
 
     def __init__(self, streams: Sequence[Stream], concurrency: int, labels: Sequence[str]) -> None:
+        super().__init__()
         self.streams = list(streams)
         self.labels = list(labels)
         self.concurrency = concurrency
@@ -60,12 +61,6 @@ class StreamBatch:
         self._began: float | None = None
         self._elapsed = 0.0
         self._stopped = False
-        self._listeners: list[Callable[[], None]] = []
-
-    @property
-    def responses(self) -> list[Response]:
-        """The answers so far, in order."""
-        return [stream.response for stream in self.streams]
 
     @property
     def errors(self) -> dict[int, NbstreamError]:
@@ -95,22 +90,9 @@ class StreamBatch:
             if stream.status == "running":
                 stream.stop()
 
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Call `callback()` when a run begins or ends, on the background loop."""
-        self._listeners.append(callback)
-
-    def __await__(self) -> Generator[Any, None, list[Response]]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> list[Response]:
-        running = self.start()._running
-        assert running is not None
-        try:
-            await asyncio.shield(asyncio.wrap_future(running))
-        except asyncio.CancelledError:
-            self.stop()
-            raise
-        return self.responses
+    async def _end(self) -> None:
+        assert self._running is not None
+        await asyncio.shield(asyncio.wrap_future(self._running))
 
     def result(self, timeout: float | None = None) -> list[Response]:
         """The answers, waiting for them here.
@@ -152,10 +134,6 @@ class StreamBatch:
             for label, stream in zip(self.labels, self.streams, strict=True)
         ]
 
-    def to_pandas(self) -> Any:
-        """The table as a `pandas.DataFrame`. Raises `UsageError` without pandas."""
-        return to_pandas(self.table())
-
     async def _run(self) -> None:
         waiting = iter(self.streams)
 
@@ -165,8 +143,7 @@ class StreamBatch:
                     return
                 stream.start()
                 self._changed()
-                while not stream.ended:
-                    await stream.more(len(stream.events))
+                await end_of(stream)
                 self._changed()
 
         workers = min(self.concurrency, len(self.streams))
@@ -174,10 +151,6 @@ class StreamBatch:
         self._elapsed = self.elapsed
         self.ended = True
         self._changed()
-
-    def _changed(self) -> None:
-        for listener in self._listeners:
-            listener()
 
     def _ipython_display_(self) -> None:
         cell.show_batch(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import cell
@@ -12,7 +12,8 @@ from .errors import UsageError
 from .response import Response
 from .run import Stream
 from .start import stream as start_stream
-from .tables import names_of, row_of, to_pandas
+from .tables import names_of, row_of
+from .together import Together, end_of
 
 
 def compare(
@@ -47,7 +48,7 @@ def compare(
     return StreamGroup([asking(model) for model in models])
 
 
-class StreamGroup:
+class StreamGroup(Together):
     """Streams that run at once: awaitable, displayable, stoppable.
 
     `streams` are the runs in order, `names` what they are called. `winner` is the stream that was picked,
@@ -57,22 +58,17 @@ class StreamGroup:
     def __init__(
         self, makers: Sequence[Callable[[], Stream]], streams: Sequence[Stream] | None = None
     ) -> None:
+        super().__init__()
         self._makers = list(makers)
         self.streams = list(streams) if streams is not None else [make() for make in makers]
         self.names = names_of(self.streams)
         self.winner: Stream | None = None
-        self._listeners: list[Callable[[], None]] = []
 
     # ── run ───────────────────────────────────────────────────────────────────
 
     @property
     def ended(self) -> bool:
         return all(stream.ended for stream in self.streams)
-
-    @property
-    def responses(self) -> list[Response]:
-        """The answers so far, in order; a failed one has `status` "error" and its partial text."""
-        return [stream.response for stream in self.streams]
 
     def start(self) -> StreamGroup:
         for stream in self.streams:
@@ -101,21 +97,8 @@ class StreamGroup:
         self.winner = None if index is None else self.streams[index]
         self._changed()
 
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Call `callback()` when a stream is replaced or a winner picked."""
-        self._listeners.append(callback)
-
-    def __await__(self) -> Generator[Any, None, list[Response]]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> list[Response]:
-        self.start()
-        try:
-            await asyncio.gather(*(_end_of(stream) for stream in self.streams))
-        except asyncio.CancelledError:
-            self.stop()
-            raise
-        return self.responses
+    async def _end(self) -> None:
+        await asyncio.gather(*(end_of(stream) for stream in self.streams))
 
     def result(self, timeout: float | None = None) -> list[Response]:
         """The answers, waiting for them here. A stream that fails is an answer with `status` "error".
@@ -144,14 +127,6 @@ class StreamGroup:
             for name, stream in zip(self.names, self.streams, strict=True)
         ]
 
-    def to_pandas(self) -> Any:
-        """The table as a `pandas.DataFrame`. Raises `UsageError` without pandas."""
-        return to_pandas(self.table())
-
-    def _changed(self) -> None:
-        for listener in self._listeners:
-            listener()
-
     def _ipython_display_(self) -> None:
         cell.show_group(self)
 
@@ -160,11 +135,6 @@ class StreamGroup:
             f"{name} {stream.status}" for name, stream in zip(self.names, self.streams, strict=True)
         )
         return f"<StreamGroup {states}>"
-
-
-async def _end_of(stream: Stream) -> None:
-    while not stream.ended:
-        await stream.more(len(stream.events))
 
 
 def _again(stream: Stream) -> Callable[[], Stream]:

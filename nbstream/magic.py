@@ -27,6 +27,7 @@ from .group import StreamGroup, compare
 from .history import History
 from .response import Response
 from .run import Stream
+from .together import end_of
 
 NO_MODEL = (
     "This is the demo model: offline, its answers are canned. For a real one run "
@@ -76,8 +77,7 @@ class StreamMagics(Configurable):
             if isinstance(stream, StreamGroup):
                 await stream
             else:
-                while not stream.ended:
-                    await stream.more(len(stream.events))
+                await end_of(stream)
         return self._finish(stream, options)
 
     def run_cell_now(self, line: str, body: str) -> Response | StreamGroup | None:

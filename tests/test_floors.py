@@ -41,7 +41,7 @@ FLOORS = [
     {"portal", "pump", "reader", "run", "tapes"},
     {"nested", "tools", "approval", "turn", "agent", "workflow"},
     {"widget", "group_view", "batch_view", "marimo_view", "charts"},
-    {"terminal", "cell", "marimo", "start"},
+    {"terminal", "cell", "marimo", "start", "together"},
     {"group", "batch"},
     {"attachments", "chats", "commands", "flags", "magic", "agui", "serve"},
     {"__init__"},
