@@ -82,9 +82,12 @@ class RunStart(Event, frozen=True, omit_defaults=True, gc=False, tag="run_start"
 
 
 class StepStart(Event, frozen=True, omit_defaults=True, gc=False, tag="step_start"):
+    """`structured`: what the step answers is JSON."""
+
     name: str
     index: int = 0
     agent: str = ""
+    structured: bool = False
 
 
 class StepEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="step_end"):

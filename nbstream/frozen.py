@@ -79,7 +79,8 @@ def to_html(
     marker = f' data-nbstream="{escape(uid)}"' if uid else ""
     head = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
     body = "".join(
-        _section(step, _parts(parts, format, thinking)) for step, parts in transcript.sections()
+        _section(step, _parts(parts, "json" if step and step.structured else format, thinking))
+        for step, parts in transcript.sections()
     )
     ended = chart and metrics.elapsed is not None
     picture = chart_html([("", metrics, transcript)], _MUTED) if ended else ""

@@ -219,7 +219,8 @@ class StreamMagics(Configurable):
         names = self.shell.user_ns
         value = names.get(name, getattr(builtins, name, None))
         if value is None:
-            known = [each for each in names if not each.startswith("_")]
+            hidden = self.shell.user_ns_hidden
+            known = [each for each in names if not each.startswith("_") and each not in hidden]
             near = difflib.get_close_matches(name, known, 1)
             raise UsageError(
                 f"{flag} {name}: the notebook has no such name.",

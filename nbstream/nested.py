@@ -26,7 +26,8 @@ class Nested:
     ) -> None:
         self.stream = stream
         self.step = step
-        self._head = StepStart(step, index, agent, run=run)
+        structured = stream.source.turn is not None and stream.source.turn.structured
+        self._head = StepStart(step, index, agent, structured, run=run)
         self._prefix = f"{run or step}/"
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:

@@ -199,6 +199,7 @@ class Step:
         "name",
         "run",
         "step",
+        "structured",
         "time",
         "usage",
     )
@@ -207,6 +208,7 @@ class Step:
         self.name = event.name
         self.index = event.index
         self.agent = event.agent
+        self.structured = event.structured
         self.run = event.run
         self.step = event.step
         self.time = event.time
@@ -215,7 +217,10 @@ class Step:
         self.finish_reason: FinishReason | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        names = ("name", "index", "agent", "run", "step", "time", "duration", "finish_reason")
+        names = (
+            *("name", "index", "agent", "structured", "run", "step"),
+            *("time", "duration", "finish_reason"),
+        )
         return {**{name: getattr(self, name) for name in names}, "usage": usage_dict(self.usage)}
 
     def __str__(self) -> str:

@@ -73,8 +73,9 @@ class Step:
         if self.agent is not None:
             prompt, notes = fill(self.prompt, context)
             if notes:
+                named = notes[0].partition(" was left")[0]
                 raise UsageError(
-                    f"Step {self.name!r}: its prompt names what the context does not have: {notes[0]}",
+                    f"Step {self.name!r}: its prompt names {named}, which the context does not have.",
                     hint=f"The context has {', '.join(context)}.",
                 )
             return self.agent.stream(prompt)

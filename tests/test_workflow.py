@@ -299,6 +299,7 @@ async def test_from_json_with_edges_tools_and_several_keys():
     flow = nb.Workflow.from_json(definition, model=model, tools={"add": add})
     response = await flow.run("go")
     assert response.output["x"] == 1
+    assert [step.structured for step in response.steps] == [True, False]
     assert model.requests[2].messages[-1]["content"] == "x: 1\ny: two"
     assert response.text == "Done."
     with pytest.raises(nb.UsageError, match="needs the tools add"):

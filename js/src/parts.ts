@@ -127,6 +127,8 @@ export interface Step {
   readonly name: string;
   readonly index: number;
   readonly agent: string;
+  /** What it answers is JSON. */
+  readonly structured: boolean;
   /** The call_id of the tool that asks this agent; empty for a step of a workflow. */
   readonly run: string;
   /** The step around it; empty at the top. */
@@ -137,7 +139,8 @@ export interface Step {
   finish_reason: FinishReason | null;
 }
 
-export function startStep({ name, index, agent, run, step, time }: StepStart): Step {
+export function startStep(event: StepStart): Step {
+  const { name, index, agent, structured, run, step, time } = event;
   const open = { duration: null, usage: null, finish_reason: null };
-  return { name, index, agent, run, step, time, ...open };
+  return { name, index, agent, structured, run, step, time, ...open };
 }

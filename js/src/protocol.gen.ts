@@ -30,6 +30,7 @@ export interface StepStart extends Event {
   name: string;
   index: number;
   agent: string;
+  structured: boolean;
 }
 
 export interface StepEnd extends Event {
@@ -233,7 +234,7 @@ const delta = { ...event, count: 1, until: 0.0 };
 
 export const DEFAULTS: Record<EventType, Record<string, unknown>> = {
   run_start: { ...event, model: "", provider: "", title: "", started_at: 0.0 },
-  step_start: { ...event, index: 0, agent: "" },
+  step_start: { ...event, index: 0, agent: "", structured: false },
   step_end: { ...event, index: 0, duration: 0.0, usage: null, finish_reason: null },
   iteration_start: { ...event },
   iteration_end: { ...event, usage: null, finish_reason: "unknown" },

@@ -192,6 +192,20 @@ describe("parts", () => {
     expect(check.dataset.status).toBe("done");
   });
 
+  test("a step that answers with JSON grows a tree", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    await stage.say(
+      START,
+      { type: "step_start", name: "sort", structured: true, time: 1 },
+      { ...text('{"kind": "har'), step: "sort", time: 2 },
+    );
+    expect(part(root, "step")?.querySelector(".nbs-json-string")?.textContent).toBe('"har');
+    expect(shown(root.querySelector(".nbs-caret"))).toBe(true);
+    await stage.say({ type: "step_end", name: "sort", duration: 2, time: 3 });
+    expect(shown(root.querySelector(".nbs-caret"))).toBe(false);
+  });
+
   test("a workflow that has ended says what its steps took", async () => {
     const stage = new Stage();
     const { root } = stage.show();

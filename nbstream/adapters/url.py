@@ -32,7 +32,7 @@ def url_source(
     neither, it is a GET.
     """
     given = dict(headers or {})
-    endpoint = Endpoint(provider="url", url=url.partition("?")[0], secrets=tuple(given.values()))
+    endpoint = Endpoint(url=url.partition("?")[0], secrets=tuple(given.values()))
     if prompt is not None and json is None:
         json = agui_input(prompt)
     content = b"" if json is None else msgspec.json.encode(json)

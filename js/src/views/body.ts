@@ -37,7 +37,8 @@ export class Body {
   /** The answer segment that grows, for the caret. */
   get growing(): AnswerBlock | null {
     const part = this.store.state.parts.at(-1);
-    const block = part && this.#of.get(part);
+    if (!part || this.#stepOf(part)?.duration != null) return null;
+    const block = this.#of.get(part);
     return block instanceof AnswerBlock ? block : null;
   }
 
@@ -108,7 +109,8 @@ export class Body {
   #create(part: Part): Block {
     switch (part.kind) {
       case "text": {
-        const block = new AnswerBlock(this.options.format, part, this.host);
+        const format = this.#stepOf(part)?.structured ? "json" : this.options.format;
+        const block = new AnswerBlock(format, part, this.host);
         if (this.#raw) block.showRaw(true);
         return block;
       }
@@ -170,6 +172,12 @@ export class Body {
   #stepAround(step: Step): Section {
     const parent = step.name.slice(0, Math.max(step.name.lastIndexOf("/"), 0));
     return this.#named(parent) ?? this.#root;
+  }
+
+  #stepOf(part: Part): Step | undefined {
+    return part.step === ""
+      ? undefined
+      : this.store.state.steps.findLast((step) => step.name === part.step);
   }
 
   #named(name: string): Section | undefined {
