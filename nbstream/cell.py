@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .widget import PageWidget, StreamView
 
 
+#: Seconds between two updates of what a notebook would save of an answer that is being written.
+SAVE_INTERVAL = 10.0
+
+
 def show(stream: Stream, **options: Any) -> StreamView:
     """Display the live view of `stream` in this cell and start it.
 
@@ -147,7 +151,7 @@ class Output:
         if (
             self._runtime.hydrates
             and self._size > max(2 * self._saved_size, 2000)
-            and time.monotonic() - self._saved_at > 10
+            and time.monotonic() - self._saved_at > SAVE_INTERVAL
         ):
             self._saved_size, self._saved_at = self._size, time.monotonic()
             self._display(update=True)
