@@ -10,20 +10,30 @@ from .usage import tokens_of, usage_dict
 ToolStatus = Literal["streaming", "called", "approval", "running", "done", "error", "denied"]
 
 
+_MANY = 1024
+
+
 class Text:
     """A string that grows: appending is O(new text), the whole is joined when somebody asks."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_joined", "_pieces")
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
+        self._joined = 0
 
     def append(self, text: str) -> None:
         self._pieces.append(text)
+        if len(self._pieces) - self._joined >= _MANY:  # a piece by itself takes fifty bytes more
+            self._join(self._joined)
+
+    def _join(self, first: int) -> None:
+        self._pieces[first:] = ["".join(self._pieces[first:])]
+        self._joined = first + 1
 
     def __str__(self) -> str:
         if len(self._pieces) > 1:
-            self._pieces[:] = ["".join(self._pieces)]
+            self._join(0)
         return self._pieces[0] if self._pieces else ""
 
     def __bool__(self) -> bool:
@@ -123,7 +133,7 @@ class ToolPart:
         if self.status == "error":
             cut = "incomplete" if self.result is None else "failed"
             ended = "stopped" if self.result == "stopped" else cut
-        return ended if self.duration is None else f"{ended}, {self.duration:.1f} s"
+        return f"{ended}, {self.duration:.1f} s" if (self.duration or 0) >= 0.05 else ended
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from .event_list import EventList
 from .events import FinishReason, StreamEvent, Usage
 from .frozen import to_html, to_markdown, to_text
 from .metrics import Metrics
@@ -23,7 +24,7 @@ class Answer:
 
     transcript: Transcript
     metrics: Metrics
-    events: list[StreamEvent]
+    events: EventList
 
     @property
     def status(self) -> Status:
@@ -83,7 +84,7 @@ class Response(Answer):
     answer was cut: stopped, failed, out of tokens, or ended without the provider saying so.
     """
 
-    def __init__(self, transcript: Transcript, metrics: Metrics, events: list[StreamEvent]) -> None:
+    def __init__(self, transcript: Transcript, metrics: Metrics, events: EventList) -> None:
         self.transcript = transcript
         self.metrics = metrics
         self.events = events
@@ -124,10 +125,11 @@ class Response(Answer):
         return f"Response({shown!r}, finish_reason={self.finish_reason!r})"
 
 
-def fold(events: list[StreamEvent]) -> Response:
-    """The response that a list of events amounts to."""
-    transcript, metrics = Transcript(), Metrics()
+def fold(events: Iterable[StreamEvent]) -> Response:
+    """The response that events amount to."""
+    transcript, metrics, kept = Transcript(), Metrics(), EventList()
     for event in events:
         transcript.apply(event)
         metrics.apply(event)
-    return Response(transcript, metrics, events)
+        kept.append(event)
+    return Response(transcript, metrics, kept)

@@ -15,6 +15,7 @@ from .adapters.base import Source, Timeouts
 from .budget import Budget
 from .config import setting
 from .errors import NbstreamError, StreamTimeoutError, UsageError, error_from_event
+from .event_list import EventList
 from .events import Error, RunEnd, StreamEvent, Warning, event_type, stamp
 from .metrics import Metrics
 from .portal import portal
@@ -23,7 +24,6 @@ from .pump import Pump
 from .reader import Reader, answer_text, every_event
 from .recording import Recorder
 from .response import Answer, Response
-from .tables import EventList
 from .transcript import Transcript
 
 Callback = Callable[[Any], object]

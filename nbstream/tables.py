@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import UsageError
-from .events import StreamEvent, to_builtins
 
 
 def to_pandas(rows: Sequence[dict[str, Any]]) -> Any:
@@ -41,15 +40,3 @@ def names_of(streams: Sequence[Any]) -> list[str]:
         name = stream.title or stream.source.model or "stream"
         names.append(name if name not in names else f"{name} ({len(names) + 1})")
     return names
-
-
-class EventList(list[StreamEvent]):
-    """The events of a run, in order: a list that can become a data frame."""
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Each event as a plain dict, as in its JSON form, with `seq` and `time` (seconds) always there."""
-        return [{"seq": e.seq, "time": e.time, **to_builtins(e)} for e in self]
-
-    def to_pandas(self) -> Any:
-        """A `pandas.DataFrame`: one row an event, one column a field."""
-        return to_pandas(self.to_dicts())

@@ -22,6 +22,7 @@ FLOORS = [
         "sampling",
         "picture",
         "tables",
+        "event_list",
         "parts",
         "usage",
         "transcript",
