@@ -17,6 +17,7 @@ from .agent import Agent
 from .errors import NbstreamError, UsageError
 from .events import (
     Error,
+    IterationEnd,
     RunEnd,
     RunStart,
     StepEnd,
@@ -306,9 +307,10 @@ async def _together(running: list[tuple[Step, Nested]]) -> AsyncGenerator[Stream
                 if not step.streaming and isinstance(event, (TextDelta, ThinkingDelta)):
                     held.append(event)
                     continue
-                if isinstance(event, StepEnd):
+                if isinstance(event, (IterationEnd, StepEnd)):
                     for late in held:
                         queue.put_nowait(late)
+                    held.clear()
                 queue.put_nowait(event)
 
     tasks = [asyncio.ensure_future(follow(step, nested)) for step, nested in running]

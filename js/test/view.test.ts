@@ -651,6 +651,24 @@ describe("a kernel that goes away", () => {
 });
 
 describe("for everybody", () => {
+  test("the focus stays at the card when its question is answered", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    await stage.say(
+      START,
+      { type: "tool_call_start", call_id: "a", block: 0, name: "delete" },
+      { type: "tool_call_end", call_id: "a", arguments: {} },
+      { type: "tool_approval", call_id: "a", decision: "requested" },
+    );
+    action(root, "approve")?.focus();
+    await userEvent.keyboard("{Enter}");
+    expect(stage.model.sent.at(-1)).toEqual({
+      ...{ kind: "approve", call_id: "a", decision: "approved" },
+    });
+    await stage.say({ type: "tool_approval", call_id: "a", decision: "approved" });
+    expect(document.activeElement).toBe(part(root, "tool"));
+  });
+
   test("every button is reached and pressed with the keyboard", async () => {
     const stage = new Stage();
     const { root } = stage.show();

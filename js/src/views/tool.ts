@@ -55,6 +55,7 @@ export class ToolBlock implements Block {
 
   constructor(private readonly host: Host) {
     const decide = (decision: "approved" | "denied") => () => {
+      if (this.#approval.contains(document.activeElement)) this.node.focus({ preventScroll: true });
       for (const each of this.#approval.querySelectorAll("button")) each.disabled = true;
       if (this.#part) host.approve(this.#part.call_id, decision);
     };
@@ -68,7 +69,7 @@ export class ToolBlock implements Block {
     const head = h("div", { class: "nbs-tool-head" }, icon("tool"), this.#name, this.#status);
     this.node = h(
       "div",
-      { "data-part": "tool", role: "group" },
+      { "data-part": "tool", role: "group", tabindex: "-1" },
       head,
       this.#argumentsBox,
       this.#progress,
