@@ -18,7 +18,7 @@ import socket
 import statistics
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -205,30 +205,32 @@ async def openai_sdk(url: str) -> int:
     return len(parts)
 
 
-async def _shown(chunks: list[Any]) -> int:
-    """What nb.show adds to a library's stream: its chunk objects, made before, to folded events."""
-
-    async def replay() -> AsyncIterator[Any]:
-        for chunk in chunks:
-            yield chunk
-
+async def shown(source: Any) -> int:
+    """What `nb.show` makes of a library's stream: folded events."""
     transcript, metrics = Transcript(), Metrics()
-    async for event in adapt(replay()).events():
+    async for event in adapt(source).events():
         transcript.apply(event)
         metrics.apply(event)
     return metrics.deltas
 
 
-async def openai_chunks(url: str) -> list[Any]:
+async def openai_shown(url: str) -> int:
     import openai
 
     client = openai.AsyncOpenAI(base_url=url, api_key=KEY)
-    stream = await client.chat.completions.create(model="m", messages=ASK, stream=True)
-    return [chunk async for chunk in stream]
+    return await shown(client.chat.completions.create(model="m", messages=ASK, stream=True))
 
 
-async def langchain_chunks(url: str) -> list[Any]:
-    return [chunk async for chunk in _langchain(url).astream("hi")]
+async def anthropic_shown(url: str) -> int:
+    import anthropic  # pyright: ignore[reportMissingImports]
+
+    client = anthropic.AsyncAnthropic(base_url=url, api_key=KEY)
+    asking: Any = {"model": "m", "max_tokens": 9, "messages": ASK}
+    return await shown(client.messages.create(**asking, stream=True))
+
+
+async def langchain_shown(url: str) -> int:
+    return await shown(_langchain(url).astream("hi"))
 
 
 async def anthropic_sdk(url: str) -> int:
@@ -260,8 +262,8 @@ async def litellm(url: str) -> int:
     return len([chunk async for chunk in await library.acompletion(**asking)])
 
 
-#: The heading of the rows about nb.show.
-SHOWN = "nb.show"
+#: What is added to the name of a library whose stream is given to nb.show.
+SHOWN = ", in nb.show"
 
 Case = tuple[str, str, Callable[[], Awaitable[int]]]
 
@@ -278,47 +280,39 @@ def cases(url: str) -> list[Case]:
             made.append((wire, name, lambda: case(url)))
 
     peer("openai", "openai SDK", "openai", openai_sdk)
+    peer("openai", "openai SDK" + SHOWN, "openai", openai_shown)
     peer("openai", "langchain-openai", "langchain_openai", langchain)
+    peer("openai", "langchain-openai" + SHOWN, "langchain_openai", langchain_shown)
     peer("openai", "litellm", "litellm", litellm)
     peer("anthropic", "anthropic SDK", "anthropic", anthropic_sdk)
+    peer("anthropic", "anthropic SDK" + SHOWN, "anthropic", anthropic_shown)
     return made
 
 
-def measure(chunks: int, passes: int) -> dict[tuple[str, str], float]:
+def measure(chunks: int, passes: int) -> dict[tuple[str, str], list[float]]:
+    """CPU microseconds a chunk of every case, pass by pass."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     context = multiprocessing.get_context("fork")
     server = context.Process(target=serve, args=(listener, chunks), daemon=True)
     server.start()
     times: dict[tuple[str, str], list[float]] = {}
-    slow = {"litellm", "langchain-openai"}
     loop = asyncio.new_event_loop()  # one for all: some libraries keep their clients
     try:
         for n in range(passes + 1):
             for wire, name, case in cases(url):
-                if n > 2 and name in slow:
+                if n > 2 and name == "litellm":
                     continue
                 began = time.process_time()
                 count = loop.run_until_complete(_counted(case))
                 if n:
                     spent = (time.process_time() - began) / count * 1e6
                     times.setdefault((wire, name), []).append(spent)
-        for name, module, collect in (
-            ("openai SDK", "openai", openai_chunks),
-            ("langchain-openai", "langchain_openai", langchain_chunks),
-        ):
-            if importlib.util.find_spec(module):
-                held = loop.run_until_complete(collect(url))
-                for _ in range(passes):
-                    began = time.process_time()
-                    count = loop.run_until_complete(_shown(held))
-                    spent = (time.process_time() - began) / count * 1e6
-                    times.setdefault((SHOWN, name), []).append(spent)
     finally:
         server.terminate()
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
-    return {key: statistics.median(values) for key, values in times.items()}
+    return times
 
 
 async def _counted(case: Callable[[], Awaitable[int]]) -> int:
@@ -332,7 +326,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # those of the libraries
-    figures = measure(options.chunks, options.passes)
+    times = measure(options.chunks, options.passes)
+    figures = {key: statistics.median(values) for key, values in times.items()}
     if options.json:
         print(
             json.dumps(
@@ -346,12 +341,12 @@ def main() -> None:
         for (w, name), value in figures.items():
             if w == wire:
                 print(f"  {name:36} {value:8.1f} µs  {value / base:6.2f} ×")
-    for (wire, name), added in figures.items():
-        if wire == SHOWN:
-            share = added / figures["openai", name] * 100
-            print(
-                f"\nnb.show around {name}: {added:.1f} µs more a chunk, {share:.0f} % of its own cost"
-            )
+    print("\nA library's stream in nb.show, folded, beside the same stream read bare")
+    for (wire, name), values in times.items():
+        if name.endswith(SHOWN):
+            bare_values = times[wire, name.removesuffix(SHOWN)]
+            ratios = [shown / bare for shown, bare in zip(values, bare_values, strict=True)]
+            print(f"  {name.removesuffix(SHOWN):36} {statistics.median(ratios):17.2f} ×")
 
 
 if __name__ == "__main__":

@@ -119,7 +119,8 @@ class Blocks:
     def text(
         self, text: str, choice: int = 0, key: Any = None, logprobs: list[Any] | None = None
     ) -> list[StreamEvent]:
-        text = self._checked("text", choice, text)
+        if self._halves or not text.isascii():
+            text = self._checked("text", choice, text)
         if not text and not logprobs:
             return []
         return [TextDelta(self.block("text", choice, key), text, choice=choice, logprobs=logprobs)]

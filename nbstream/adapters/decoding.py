@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -37,6 +37,8 @@ class PayloadDecoder:
     source = ""
     #: Whether a body that begins with `[` is an array of payloads that arrives piece by piece.
     growing_array = False
+    #: Makes a payload of an item of a library's stream; None where it is one.
+    convert: Callable[[Any], Any] | None = None
     #: Whether a finish reason ends the text, unless `another` answer begins.
     one_answer = False
 
@@ -89,11 +91,13 @@ class PayloadDecoder:
             self.messages -= 1
             return self.garbage(msgspec.json.encode(value, enc_hook=repr).decode())
 
-    def take(self, value: Any) -> Iterable[StreamEvent]:
-        """The events of one payload of a library's stream."""
+    def take(self, item: Any) -> Iterable[StreamEvent]:
+        """The events of one item of a library's stream."""
+        if self.convert is not None and item is not None:
+            item = self.convert(item)
         if self.word is None:
-            return self.read(value)
-        return self.late(self.read(value))
+            return self.read(item)
+        return self.late(self.read(item))
 
     def parse(self, data: bytes) -> tuple[Any, list[StreamEvent]]:
         """The value of a JSON text; or None and what to say about one that cannot be read."""

@@ -29,12 +29,16 @@ class LangChainDecoder(PayloadDecoder):
         if fields is not None and fields.get("type") == "AIMessageChunk":
             content = fields["content"]
             if type(content) is str and not (
-                any(fields.get(name) for name in _MORE)
+                fields.get("tool_call_chunks")
+                or fields.get("usage_metadata")
+                or fields.get("chunk_position")
+                or fields.get("additional_kwargs")
+                or fields.get("tool_calls")
                 or not fields["response_metadata"].keys().isdisjoint(_WORDS)
             ):
                 ident = fields.get("id") or ""
                 self._streamed.add(ident)
-                return self.blocks.text(content, key=(ident, "t")) if content else ()
+                return self.blocks.text(content, key=(ident, "t"))
         if isinstance(value, tuple):
             return self._tuple(value)
         if isinstance(value, dict):
@@ -267,7 +271,6 @@ def _content(message: Any) -> Any:
 
 
 _WORDS = ("finish_reason", "stop_reason", "done_reason", "finishReason")
-_MORE = ("additional_kwargs", "tool_call_chunks", "tool_calls", "usage_metadata", "chunk_position")
 _MODES = {"values", "updates", "messages", "custom", "debug", "tasks", "checkpoints"}
 _IN_TOOL_CALLS = {
     "tool_use",

@@ -23,7 +23,7 @@ from .lines import LineDecoder
 from .litellm import invented_finish
 from .recorded import recorded
 from .sdk import sdk_error
-from .shapes import SniffingDecoder, reader_for
+from .shapes import SniffingDecoder, decoder_of
 from .sse import EventStreamDecoder
 from .url import url_source
 
@@ -112,7 +112,6 @@ _STREAMING = (
 async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
     decoder: PayloadDecoder | None = None
     body: Body | None = None
-    to_payload: Any = None
     endpoint = Endpoint(provider=_library(source))
     async with contextlib.AsyncExitStack() as stack:
         held: Any = None
@@ -124,22 +123,20 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
                         continue
                     if (framer := _wire(item)) is not None:
                         body = Body(SniffingDecoder(endpoint), framer=framer)
-                    else:
-                        found = reader_for(item)
-                        if found is None:
-                            raise unknown(item, "a chunk of this stream is")
-                        decoder, to_payload = found
+                    elif (decoder := decoder_of(item)) is not None:
                         decoder.endpoint = endpoint
                         decoder.blocks.fragile = True
-                if body is not None:
+                    else:
+                        raise unknown(item, "a chunk of this stream is")
+                if decoder is not None:
+                    for event in decoder.take(item):
+                        yield event
+                    if decoder.done:
+                        break
+                elif body is not None:
                     for event in body.feed(_bytes(item)):
                         yield event
                     if body.done:
-                        break
-                elif decoder is not None:
-                    for event in decoder.take(None if item is None else to_payload(item)):
-                        yield event
-                    if decoder.done:
                         break
         except Exception as error:
             reading = body.decoder if body else decoder

@@ -97,19 +97,22 @@ class ChatDecoder(PayloadDecoder):
             inner = choice.__dict__
             delta = inner["delta"]
             said = delta.__dict__
+            content = said["content"]
         except (AttributeError, KeyError, TypeError, ValueError):
             return PayloadDecoder.read(self, plain_deep(plain(item)))
         if (
-            fields.get("usage") is not None
+            type(content) is not str
+            or fields.get("usage") is not None
             or inner.get("finish_reason") is not None
             or inner.get("logprobs") is not None
             or delta.__pydantic_extra__
             or (extra and not extra.keys().isdisjoint(_EXTRAS))
-            or any(said.get(name) is not None for name in _MORE)
+            or said.get("tool_calls") is not None
+            or said.get("refusal") is not None
+            or said.get("function_call") is not None
         ):
             return self.read(plain(item))
-        content = said.get("content")
-        return self.blocks.text(content, inner.get("index") or 0) if content else ()
+        return self.blocks.text(content, inner.get("index") or 0)
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
@@ -302,7 +305,6 @@ class ChatDecoder(PayloadDecoder):
 
 
 _EXTRAS = {"citations", "search_results", "error", "timings", "x_groq"}
-_MORE = ("tool_calls", "refusal", "function_call")
 _THINKING = ("reasoning_content", "reasoning", "thinking")
 
 

@@ -28,37 +28,31 @@ from .responses import ResponsesDecoder
 from .sdk import plain, plain_deep
 from .vercel import VercelDecoder
 
-Reader = tuple[PayloadDecoder, Callable[[Any], Any]]
 
-
-def reader_for(item: Any) -> Reader | None:
-    """What reads a stream whose first chunk is `item`: a decoder, and what to hand it of each chunk.
-
-    None where nobody knows the shape.
-    """
+def decoder_of(item: Any) -> PayloadDecoder | None:
+    """What reads a stream whose first item is `item`; None where nobody knows the shape."""
     if isinstance(item, str):
-        return TextDecoder(), _same
+        return TextDecoder()
     if isinstance(item, (bytes, bytearray)):
-        return TextDecoder(), codecs.getincrementaldecoder("utf-8")("replace").decode
+        return _converting(TextDecoder(), codecs.getincrementaldecoder("utf-8")("replace").decode)
     if isinstance(item, Event):
-        return EventDecoder(), _same
+        return EventDecoder()
     if hasattr(item, "delta") and (hasattr(item, "raw") or hasattr(item, "response")):
-        return LlamaDecoder(), _same
+        return LlamaDecoder()
     if isinstance(item, tuple) or is_message(item) or is_message(getattr(item, "message", None)):
-        return (LangChainDecoder(), _same) if _is_langchain(item) else None
+        return LangChainDecoder() if _is_langchain(item) else None
     if hasattr(item, "event_kind"):
-        return PydanticAIDecoder(), _same
+        return PydanticAIDecoder()
     kind = getattr(item, "type", None)
     if kind in ("raw_response_event", "run_item_stream_event", "agent_updated_stream_event"):
-        return AgentsDecoder(), _same
+        return AgentsDecoder()
     if kind == "chunk" and hasattr(item, "chunk"):
-        return HelperDecoder(), _same
+        return HelperDecoder()
     if isinstance(item, dict):
-        decoder = decoder_for(item)
-        return (decoder, _same) if decoder else None
+        return decoder_for(item)
     if isinstance(data := getattr(item, "data", None), object) and hasattr(data, "choices"):
-        return ChatDecoder(), _data  # the Mistral SDK wraps its chunks
-    return _object_reader(item)
+        return _converting(ChatDecoder(), _data)  # the Mistral SDK wraps its chunks
+    return _decoder_of_object(item)
 
 
 def decoder_for(value: Any) -> PayloadDecoder | None:
@@ -183,10 +177,10 @@ class RecordedDecoder(EventDecoder):
 class ChunkObjectDecoder(ChatDecoder):
     """Chat chunks as objects of an SDK."""
 
-    def read(self, value: Any, whole: bool = False) -> Iterable[StreamEvent]:
-        if value is None or isinstance(value, dict):
-            return super().read(value, whole)
-        return self.chunk(value)
+    def take(self, item: Any) -> Iterable[StreamEvent]:
+        if item is None:
+            return self.null()
+        return self.chunk(item) if self.word is None else self.late(self.chunk(item))
 
 
 class HelperDecoder(ChatDecoder):
@@ -197,7 +191,7 @@ class HelperDecoder(ChatDecoder):
         return super().payload(plain(chunk)) if chunk is not None else ()
 
 
-def _object_reader(item: Any) -> Reader | None:
+def _decoder_of_object(item: Any) -> PayloadDecoder | None:
     """For objects of an SDK: their plain form has the shape of the wire."""
     value = plain_deep(item)
     if not isinstance(value, dict):
@@ -206,11 +200,10 @@ def _object_reader(item: Any) -> Reader | None:
     if decoder is None:
         return None
     if isinstance(decoder, ChatDecoder):
-        return ChunkObjectDecoder(), _same
+        return ChunkObjectDecoder()
     if isinstance(decoder, (ChunkDecoder, NamedEventDecoder, LangChainDecoder)):
-        return decoder, _same
-    deep = not hasattr(item, "model_dump")
-    return decoder, plain_deep if deep else plain
+        return decoder
+    return _converting(decoder, plain if hasattr(item, "model_dump") else plain_deep)
 
 
 class LlamaDecoder(ChunkDecoder):
@@ -261,8 +254,9 @@ def _is_own(value: dict[str, Any], kind: str) -> bool:
         return False
 
 
-def _same(item: Any) -> Any:
-    return item
+def _converting(decoder: PayloadDecoder, convert: Callable[[Any], Any]) -> PayloadDecoder:
+    decoder.convert = convert
+    return decoder
 
 
 def _data(item: Any) -> Any:
