@@ -77,7 +77,8 @@ def to_html(
     A run that has ended is followed by its speed chart, folded, unless `chart` is False.
     """
     marker = f' data-nbstream="{escape(uid)}"' if uid else ""
-    head = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
+    title = f"<div><b>{escape(transcript.title)}</b></div>" if transcript.title else ""
+    above = f'<div style="{_MUTED};white-space:pre-line">{escape(note)}</div>' if note else ""
     body = "".join(
         _section(step, _parts(parts, "json" if step and step.structured else format, thinking))
         for step, parts in transcript.sections()
@@ -85,7 +86,7 @@ def to_html(
     ended = chart and metrics.elapsed is not None
     picture = chart_html([("", metrics, transcript)], _MUTED) if ended else ""
     return (
-        f'<div class="nbstream-static"{marker}>{head}{body}{_error(transcript)}{_sources(transcript)}'
+        f'<div class="nbstream-static"{marker}>{title}{above}{body}{_error(transcript)}{_sources(transcript)}'
         f"{_warnings(transcript)}{Recap(transcript).to_html()}"
         f'<div style="{_MUTED}">{escape(summary(transcript, metrics))}</div>{picture}</div>'
     )
@@ -186,20 +187,22 @@ def _aside(part: TextPart) -> str:
 
 def _tool(part: ToolPart) -> str:
     arguments = part.arguments_text if part.arguments is None else _json(part.arguments)
-    shown = [arguments] if arguments != "{}" else []
-    if part.result not in (None, "stopped"):
-        shown.append(part.result if isinstance(part.result, str) else _json(part.result))
-    blocks = "".join(map(_io, shown))
+    shown = _io("Arguments", arguments) if arguments not in ("", "{}") else ""
+    if part.result not in (None, "", "stopped"):
+        result = part.result if isinstance(part.result, str) else _json(part.result)
+        shown += _io("Error" if part.status == "error" else "Result", result)
     return (
         f'<details style="{_PANEL}"><summary><b>{escape(part.name)}</b> '
-        f'<span style="{_MUTED}">{part.outcome}</span></summary>{blocks}</details>'
+        f'<span style="{_MUTED}">{part.outcome}</span></summary>{shown}</details>'
     )
 
 
-def _io(text: str) -> str:
+def _io(label: str, text: str) -> str:
     if _TABLE.match(text):
-        return _markdown().render(text)
-    return f'<pre style="white-space:pre-wrap">{escape(text)}</pre>'
+        shown = _markdown().render(text)
+    else:
+        shown = f'<pre style="white-space:pre-wrap;margin:0 0 6px">{escape(text)}</pre>'
+    return f'<div style="{_MUTED}">{label}</div>{shown}'
 
 
 def _media(part: MediaPart) -> str:
