@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -199,6 +201,28 @@ def test_a_torn_recording_plays_as_far_as_it_goes(serve, tmp_path):
         path.write_bytes(whole[:size])
         response = nb.replay(path, speed=None).response
         assert "one two three".startswith(response.text)
+
+
+def test_a_killed_process_has_written_what_arrived(serve, tmp_path):
+    server = serve(chat([f"w{n} " for n in range(10_000)], delay=0.005))
+    path = tmp_path / "raw.jsonl"
+    code = f"""
+import nbstream as nb
+model = nb.OpenAICompatible({server.url + "/v1"!r}, "m", api_key={KEY!r})
+nb.stream("hello", model=model).record({str(path)!r}, raw=True).result()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 60
+    while not path.exists() or path.stat().st_size < 20_000:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    words = sum(isinstance(line, TextDelta) for line in read_lines(path))
+    assert words > 50
+    replayed = nb.replay(path, speed=None).result()
+    assert replayed.text.split()[:words] == [f"w{n}" for n in range(words)]
+    assert replayed.partial
 
 
 def test_an_agents_requests_are_tapes_of_their_own(serve, tmp_path):
