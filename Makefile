@@ -43,7 +43,7 @@ format: $(VENV)/.dev $(NODE_MODULES)
 
 build: $(BUNDLE)
 
-bench: $(VENV)/.dev $(BUNDLE)
+bench: $(VENV)/.dev $(BUNDLE) $(SDKS)/.done
 	$(BIN)/python -m bench
 
 # Universal: one resolution for every Python and platform the package supports; the demo's is a part of it.

@@ -1,10 +1,11 @@
 """What an adapter costs: CPU per chunk, from bytes to folded events, beside a bare loop and the SDKs.
 
-    python -m bench.adapters [--chunks 20000] [--passes 3]
+    .venv/sdks/bin/python -m bench.adapters [--chunks 20000] [--passes 3]
 
 A loopback server in a process of its own sends pre-rendered chunks, one HTTP chunk each, at full speed.
 The bare loop is `httpx` `aiter_bytes`, a split and `orjson.loads`. Figures are CPU microseconds of this
-process per chunk, the median of interleaved passes, and ratios to the bare loop.
+process per chunk, the median of interleaved passes, and ratios to the bare loop. Peers that are not
+installed are left out: litellm is in `.venv`, where openai is older.
 """
 
 from __future__ import annotations
