@@ -6,6 +6,7 @@ import { end, METRICS, painted, START, Stage, text } from "./stage";
 afterEach(() => {
   document.body.replaceChildren();
   vi.restoreAllMocks();
+  painter.paint(); // nothing is left to be painted in a frame that a mock has swallowed
 });
 
 const part = (root: Element, name: string) =>
@@ -353,6 +354,8 @@ describe("parts", () => {
     expect(shown(part(root, "waiting"))).toBe(false);
     await stage.say({ type: "stall", idle: 8, time: 15 });
     expect(part(root, "waiting")?.innerText).toBe("no new text for 8 s");
+    await stage.say({ type: "retry", attempt: 1, reason: "overloaded", wait: 3, time: 16 });
+    expect(part(root, "waiting")?.innerText).toBe("retrying in 3 s: overloaded");
   });
 
   test("a flood of warnings stays small", async () => {

@@ -63,6 +63,9 @@ export class Notices {
     if (unheard)
       return "the kernel hears Stop when the cell is done; the notebook's own stop ends it now";
     if (lost) return "the kernel does not answer; the stream goes on when it does";
+    const retry = state.retries.at(-1);
+    const left = retry ? retry.time + retry.wait - now : 0;
+    if (retry && left > 0) return `retrying in ${Math.ceil(left)} s: ${retry.reason}`;
     const last = state.parts.at(-1);
     if (last) {
       const thinks = options.thinking === "hidden" && last.kind === "thinking";
@@ -73,9 +76,6 @@ export class Notices {
       const waited = now - last.until;
       return waited < QUIET ? "" : `waiting for the model… ${ticking(waited)}`;
     }
-    const retry = state.retries.at(-1);
-    const left = retry ? retry.time + retry.wait - now : 0;
-    if (retry && left > 0) return `retrying in ${Math.ceil(left)} s: ${retry.reason}`;
     if (state.status !== "running" || now < QUIET) return "";
     return `waiting for the first token… ${ticking(now)}`;
   }
