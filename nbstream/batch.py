@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import cell
+from . import cell, marimo
 from .adapters.base import ChatModel, Prompt
 from .errors import NbstreamError, StreamTimeoutError, UsageError
 from .portal import portal
@@ -154,6 +154,9 @@ class StreamBatch(Together):
 
     def _ipython_display_(self) -> None:
         cell.show_batch(self)
+
+    def _display_(self) -> object:
+        return marimo.show_batch(self)
 
     def __repr__(self) -> str:
         states = self.states()

@@ -32,6 +32,9 @@ class BatchView(PageWidget):
     figures = t.Dict().tag(sync=True)
     opened = t.Unicode().tag(sync=True)
 
+    #: What shows the opened stream.
+    pane: type[StreamView] = StreamView
+
     def __init__(self, batch: StreamBatch) -> None:
         self.batch = batch
         self._shown: StreamView | None = None
@@ -96,8 +99,10 @@ class BatchView(PageWidget):
             known = isinstance(index, int) and 0 <= index < len(self.batch.streams)
             old, self._shown = self._shown, None
             if known:
-                self._shown = StreamView(self.batch.streams[index])  # type: ignore[index]
-            self.opened = self._shown.uid if self._shown else ""
+                self._shown = self.pane(self.batch.streams[index])  # type: ignore[index]
+            with self.hold_sync():
+                self.opened = self._shown.uid if self._shown else ""
+                self.children = [self._shown.model_id] if self._shown else []
             if old is not None:
                 old.close()
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import cell
+from . import cell, marimo
 from .adapters.base import ChatModel, Prompt
 from .errors import UsageError
 from .response import Response
@@ -129,6 +129,9 @@ class StreamGroup(Together):
 
     def _ipython_display_(self) -> None:
         cell.show_group(self)
+
+    def _display_(self) -> object:
+        return marimo.show_group(self)
 
     def __repr__(self) -> str:
         states = ", ".join(

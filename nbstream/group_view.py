@@ -26,12 +26,15 @@ class GroupView(PageWidget):
     names = t.List(t.Unicode()).tag(sync=True)
     winner = t.Int(-1).tag(sync=True)
 
+    #: What shows one stream.
+    pane: type[StreamView] = StreamView
+
     def __init__(self, group: StreamGroup, **options: Any) -> None:
         self.group = group
         self._options = {**options, "chart": False}
         self._when_ended: list[Callable[[], None]] = []
         self.views = [self._view(stream) for stream in group.streams]
-        super().__init__(kind="group", names=group.names, panes=[view.uid for view in self.views])
+        super().__init__(kind="group", names=group.names, **self._places())
         self.on_msg(self._heard)
         group.on_change(self._changed)
 
@@ -61,9 +64,15 @@ class GroupView(PageWidget):
         }
 
     def _view(self, stream: Any) -> StreamView:
-        view = StreamView(stream, **self._options)
+        view = self.pane(stream, **self._options)
         view.when_ended(self._look)
         return view
+
+    def _places(self) -> dict[str, list[str]]:
+        return {
+            "panes": [view.uid for view in self.views],
+            "children": [view.model_id for view in self.views],
+        }
 
     def _look(self) -> None:
         if self.group.ended:
@@ -76,7 +85,9 @@ class GroupView(PageWidget):
             if self.views[i].stream is not stream:
                 self.views[i].close()
                 self.views[i] = self._view(stream)
-        self.panes = [view.uid for view in self.views]
+        with self.hold_sync():
+            for name, value in self._places().items():
+                setattr(self, name, value)
         self.winner = next((i for i, each in enumerate(streams) if each is self.group.winner), -1)
         self._look()
 

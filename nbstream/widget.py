@@ -61,9 +61,13 @@ class Runtime(anywidget.AnyWidget):
 
 
 class PageWidget(anywidget.AnyWidget):
-    """A widget that the shared front end draws: `kind` says which, `uid` finds it in static html."""
+    """A widget that the shared front end draws: `kind` says which, `uid` finds it in static html.
+
+    `children` are the model ids of those it shows: some hosts load a widget only when another asks for it.
+    """
 
     kind = t.Unicode().tag(sync=True)
+    children = t.List(t.Unicode()).tag(sync=True)
     uid = t.Unicode(read_only=True).tag(sync=True)
     bundle = t.Unicode().tag(sync=True)
     runtime = t.Unicode().tag(sync=True)

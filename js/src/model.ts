@@ -21,8 +21,10 @@ export interface StreamTraits {
   uid: string;
   /** The id of the shared runtime bundle this widget was made for. */
   bundle: string;
-  /** `IPY_MODEL_<id>` of the widget that carries the bundle. */
+  /** `IPY_MODEL_<id>` of the widget that carries the bundle; empty where each carries it. */
   runtime: string;
+  /** The ids of the widgets that this one shows. */
+  children: string[];
   status: Status;
   /** Stop must interrupt the kernel: it cannot hear messages while a cell runs. */
   interruptible: boolean;

@@ -2,6 +2,7 @@ import { Connection } from "./connection";
 import { type AnyModel, isKind, KINDS } from "./group/kinds";
 import type { Guest } from "./hub";
 import type { LoadPart } from "./markdown";
+import type { FromKernel, Model } from "./model";
 import { painter } from "./painter";
 import { StreamView } from "./views/stream";
 
@@ -88,11 +89,31 @@ export class Page {
     this.#exhibits.add(exhibit);
     guest.signal.addEventListener("abort", () => this.#drop(exhibit), { once: true });
     guest.model.on("change:uid", () => this.#arrived());
+    guest.model.on("change:children", () => this.#call(guest));
+    this.#call(guest);
     guest.receive = receive;
     guest.show = (el, signal) => this.#show(exhibit, el, signal);
     for (const message of guest.early.splice(0)) receive(message);
     for (const [el, signal] of guest.views.splice(0)) this.#show(exhibit, el, signal);
     this.#arrived();
+  }
+
+  /** Has the host load the widgets that this one shows: some do so only when asked. */
+  #call({ model, signal }: Guest): void {
+    const load = async (id: string) => {
+      const child = (await model.widget_manager?.get_model?.(id)) as Model | undefined;
+      // marimo loads it, but starts only what it shows itself.
+      if (child && model.get("runtime") === "") this.#start(child, signal);
+    };
+    for (const id of model.get("children") ?? []) load(id).catch(() => {}); // It has gone again.
+  }
+
+  #start(model: Model, signal: AbortSignal): void {
+    if (signal.aborted || this.#find(model.get("uid"))) return;
+    const nothing = () => {};
+    const guest: Guest = { model, signal, early: [], views: [], receive: nothing, show: nothing };
+    model.on("msg:custom", (message) => guest.receive(message as FromKernel));
+    this.adopt(guest);
   }
 
   #arrived(): void {

@@ -32,6 +32,7 @@ function show(saved: Saved, el: HTMLElement): void {
     uid: "",
     bundle,
     runtime: "",
+    children: [],
     status: "done",
     interruptible: false,
     snapshot: { n: 1, events, metrics, samples },

@@ -4,6 +4,7 @@ const TRAITS: StreamTraits = {
   uid: "u1",
   bundle: "b1",
   runtime: "IPY_MODEL_r1",
+  children: [],
   status: "pending",
   interruptible: false,
   snapshot: {},

@@ -15,7 +15,6 @@ import comm
 from comm.base_comm import BaseComm
 from playwright.async_api import Frame, Locator, Page
 
-from nbstream import StreamView
 from nbstream.widget import PageWidget, Runtime
 
 SCRIPT = Path(__file__).with_name("host.js").read_text()
@@ -111,7 +110,7 @@ class Host:
             assert set(await frame.evaluate("host.violations")) <= self.may_violate
         assert set(self.requests) == {URL}
 
-    async def show(self, view: StreamView) -> Locator:
+    async def show(self, view: PageWidget) -> Locator:
         """The place in a frame where the widget is shown."""
         frame = await self._frame()
         wanted = self._opened if self.kind.manager == "page" else [view.model_id]

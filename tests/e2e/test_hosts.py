@@ -9,6 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 import nbstream as nb
+from nbstream.group_view import GroupView
 from tests.e2e.hosts import COLAB, KINDS, SPECIFICATION, VSCODE, Host, Kind
 from tests.e2e.lab import new_page
 from tests.e2e.test_stream import grows
@@ -89,6 +90,19 @@ async def test_outputs_side_by_side(open_host, kind):
     for place, view in zip(places, views, strict=True):
         await expect(place.locator(".nbstream")).to_have_attribute("data-status", "done")
         await expect(place.locator("[data-part=answer]")).to_have_text(view.stream.text.strip())
+
+
+@pytest.mark.parametrize("kind", [VSCODE, COLAB], ids=lambda kind: kind.name)
+async def test_a_comparison_loads_the_widgets_of_its_streams(open_host, kind):
+    host = await open_host(kind)
+    models = [nb.Scripted(WORDS[n : n + 50], delay=0.01) for n in (0, 50)]
+    group = nb.compare([nb.stream("Go on.", model) for model in models])
+    place = await host.show(GroupView(group))
+    group.start()
+    for n, stream in enumerate(group.streams):
+        pane = place.locator(".nbstream").nth(n)
+        await expect(pane).to_have_attribute("data-status", "done")
+        await expect(pane.locator("[data-part=answer]")).to_have_text(stream.text.strip())
 
 
 @pytest.mark.parametrize("kind", [SPECIFICATION, VSCODE], ids=lambda kind: kind.name)
