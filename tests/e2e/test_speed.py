@@ -244,6 +244,7 @@ batch
     )
     await batch.locator("[data-action=open]").nth(42).click()
     await expect(batch.locator(".nbstream [data-part=answer]")).to_contain_text("answer 42 is here")
+    await expect(batch.locator(".nbs-opened-label")).to_have_text("43. 42")
     await batch.locator("[data-action=open]").nth(47).click()
     await expect(batch.locator(".nbstream [data-part=error]")).to_contain_text("no 47")
     await notebook.screenshot("gather")

@@ -3,7 +3,7 @@ import type { Page, View } from "../page";
 import { type Painted, painter } from "../painter";
 import { h, setText } from "../views/dom";
 import type { AnyModel, Kind } from "./kinds";
-import { colourOf } from "./race";
+import { colourOf, dashOf } from "./race";
 
 type Point = [series: number, time: number, value: number];
 type Message = { kind: "points"; points: Point[] } | { kind: "clear" };
@@ -87,6 +87,7 @@ export class FeedView implements View, Painted {
     const series = names.map((label, i) => ({
       label,
       colour: colourOf(i),
+      dash: dashOf(i),
       fill: names.length === 1,
     }));
     const readout = (i: number) => {
@@ -101,7 +102,7 @@ export class FeedView implements View, Painted {
       return key;
     });
     const legend = h("div", { class: "nbs-keys", "aria-hidden": "true" });
-    if (!names.includes(unit)) legend.append(unit);
+    if (!names.includes(unit)) legend.append(`${unit}:`);
     legend.append(...keys);
     this.#box.replaceChildren(
       this.#plot.node,

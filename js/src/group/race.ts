@@ -9,6 +9,10 @@ import { rate } from "../views/format";
 const COLOURS = ["--nbs-c1", "--nbs-c2", "--nbs-c3", "--nbs-c4", "--nbs-c5", "--nbs-c6"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 2], [1, 4]];
 
+export function dashOf(place: number): number[] {
+  return DASHES[place % DASHES.length] as number[];
+}
+
 export function colourOf(place: number): string {
   return COLOURS[place % COLOURS.length] as string;
 }
@@ -26,7 +30,7 @@ export class RaceChart {
       series: names.map((label, i) => ({
         label,
         colour: colourOf(i),
-        dash: DASHES[i % DASHES.length] as number[],
+        dash: dashOf(i),
       })),
       x: (value) => `${Math.round(value * 100) / 100} s`,
       readout: (i) => this.#say(i),
