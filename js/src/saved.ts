@@ -1,6 +1,6 @@
 // What a page carries that holds one run: it is kernel and host to the same front end as in a notebook.
+import { install } from "./install";
 import type { RuntimeMessage, RuntimeModel } from "./library";
-import loader from "./loader";
 import type { PartName } from "./markdown";
 import type { FromKernel, Model, Snapshot, StreamTraits } from "./model";
 import stub from "./stub";
@@ -51,8 +51,7 @@ function show(saved: Saved, el: HTMLElement): void {
   const widget = stub();
   widget.initialize({ model, signal: closed.signal });
   widget.render({ el, signal: new AbortController().signal });
-  loader.initialize({ model: runtime, signal: new AbortController().signal });
-  for (const each of hear) each({ kind: "bundle", code, css });
+  void install({ kind: "bundle", code, css }, runtime, new AbortController().signal);
 }
 
 const run = document.getElementById("nbstream-run")?.textContent;
