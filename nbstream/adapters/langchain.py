@@ -20,7 +20,7 @@ class LangChainDecoder(PayloadDecoder):
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
         self._figures: dict[str, tuple[int, int, int, int, int]] = {}
-        self._streamed: set[str] = set()  # messages that came in chunks, by id
+        self._streamed: set[str] = set()  # messages that have been said, by id
         self._runs: dict[str, bool] = {}  # chat model runs, and whether they streamed
         self._finished = False
 
@@ -75,10 +75,10 @@ class LangChainDecoder(PayloadDecoder):
             return []
         ident = key or getattr(message, "id", None) or ""
         is_chunk = type(message).__name__.endswith("Chunk")
-        if is_chunk:
-            self._streamed.add(ident)
-        elif ident in self._streamed:
+        if not is_chunk and ident in self._streamed:
             return []
+        if is_chunk or ident:  # some modes give a message twice
+            self._streamed.add(ident)
         events = self._said(message, ident)
         events += self._calls(message, ident, is_chunk)
         events += self._usage(message, ident)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,6 +11,7 @@ import openai
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
 from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, MessagesState, StateGraph
 
@@ -55,15 +57,20 @@ async def test_tools(serve: Serve, closing: AsyncExitStack) -> None:
 @pytest.mark.parametrize(
     "mode", ["messages", "updates", "values", "events", ["messages", "updates"]]
 )
-async def test_langgraph(mode: Any) -> None:
+@pytest.mark.parametrize("handed_on", [True, False])
+async def test_langgraph(mode: Any, handed_on: bool) -> None:
+    if mode == "events" and not handed_on and sys.version_info < (3, 11):
+        pytest.skip("LangGraph does not see what the node streams")
+
     model = GenericFakeChatModel(messages=iter([AIMessage("The answer is four.", id="a1")]))
 
     def call(state: Any) -> Any:
         asked = AIMessage("", id="a0", tool_calls=[{"name": "add", "args": {"a": 2}, "id": "c1"}])
         return {"messages": [asked, ToolMessage("4", tool_call_id="c1", id="t0")]}
 
-    async def say(state: Any) -> Any:
-        return {"messages": [await model.ainvoke(state["messages"])]}
+    async def say(state: Any, config: RunnableConfig) -> Any:
+        said = await model.ainvoke(state["messages"], config if handed_on else None)
+        return {"messages": [said]}
 
     graph = StateGraph(MessagesState)
     graph.add_node("call", call)
