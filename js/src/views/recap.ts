@@ -15,8 +15,7 @@ export class Recap {
     this.#written = this.store.ended;
     const steps = this.store.ended ? this.store.flow : [];
     toggle(this.node, steps.length > 1);
-    if (steps.length > 1)
-      this.node.replaceChildren(h("tbody", {}, ...steps.map(row)), total(steps));
+    if (steps.length > 1) this.node.replaceChildren(...table(steps));
   }
 }
 
@@ -26,26 +25,33 @@ export function ending(step: Step): string {
   return step.finish_reason === "stopped" ? "stopped" : "";
 }
 
-function row(step: Step, n: number): HTMLElement {
-  const name = h("th", { scope: "row" }, `${n + 1}. ${step.name}`);
-  if (step.agent && step.agent !== step.name)
-    name.append(h("span", { class: "nbs-step-agent" }, step.agent));
-  const cells = [ending(step), seconds(step.duration ?? 0), tokens(step.usage)];
-  const line = h("tr", {}, name, ...cells.map((text) => h("td", {}, text)));
-  if (step.finish_reason) line.dataset.ending = step.finish_reason;
-  return line;
+/** What stands in the columns: how it ended, seconds, tokens. */
+function figures(ended: string, time: number, usage: Step["usage"]): string[] {
+  const tokens = usage?.output_tokens ?? 0;
+  return [ended, seconds(time), tokens ? plural(tokens, "token") : ""];
 }
 
-/** Steps side by side share their time. */
-function total(steps: Step[]): HTMLElement {
+function row(title: string, agent: string, cells: string[]): HTMLElement {
+  const name = h("th", { scope: "row" }, title);
+  if (agent) name.append(h("span", { class: "nbs-step-agent" }, agent));
+  return h("tr", {}, name, ...cells.map((text) => h("td", {}, text)));
+}
+
+function table(steps: Step[]): HTMLElement[] {
   const began = Math.min(...steps.map((step) => step.time));
   const ended = Math.max(...steps.map((step) => step.time + (step.duration ?? 0)));
   const usage = steps.map((step) => step.usage).reduce(addUsage, null);
-  const cells = ["", seconds(ended - began), tokens(usage)].map((text) => h("td", {}, text));
-  const name = h("th", { scope: "row" }, plural(steps.length, "step"));
-  return h("tfoot", {}, h("tr", {}, name, ...cells));
-}
-
-function tokens(usage: Step["usage"]): string {
-  return usage?.output_tokens ? plural(usage.output_tokens, "token") : "";
+  const each = steps.map((step) => figures(ending(step), step.duration ?? 0, step.usage));
+  // Steps side by side share their time.
+  const all = figures("", ended - began, usage);
+  const used = (cells: string[]) =>
+    cells.filter((_, column) => each.some((figures) => figures[column] !== ""));
+  const rows = steps.map((step, n) => {
+    const agent = step.agent === step.name ? "" : step.agent;
+    const line = row(`${n + 1}. ${step.name}`, agent, used(each[n] ?? []));
+    if (step.finish_reason) line.dataset.ending = step.finish_reason;
+    return line;
+  });
+  const total = row(plural(steps.length, "step"), "", used(all));
+  return [h("tbody", {}, ...rows), h("tfoot", {}, total)];
 }
