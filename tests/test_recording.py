@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -8,12 +9,25 @@ import time
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nbstream as nb
 from nbstream.adapters.base import Source
-from nbstream.events import RunEnd, RunStart, Stall, TextDelta, ToolProgress, stamp
+from nbstream.events import (
+    Citation,
+    Error,
+    Raw,
+    RunEnd,
+    RunStart,
+    Stall,
+    TextDelta,
+    ThinkingDelta,
+    ToolProgress,
+    Usage,
+    Warning,
+    stamp,
+)
 from nbstream.recording import read_recording, write_recording
 from nbstream.run import Stream
 
@@ -76,6 +90,31 @@ def test_the_round_trip_is_exact(items):
         assert list(read_recording(f"{folder}/run.jsonl")) == stamped
 
 
+whatever = st.one_of(
+    st.builds(TextDelta, st.integers(0, 1), st.text(min_size=1)),
+    st.builds(ThinkingDelta, st.just(2), st.text(min_size=1)),
+    st.builds(Citation, st.just(0), st.text(), st.just("https://example.org/")),
+    st.builds(Usage, st.integers(0, 9), st.integers(0, 9)),
+    st.builds(Warning, st.text(min_size=1)),
+    st.builds(Raw, st.dictionaries(st.text(), st.integers(), max_size=2)),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(whatever, max_size=20), st.sampled_from(["stop", "length", "error", "stopped"]))
+def test_a_replay_is_exact(items, reason):
+    events = [RunStart("r"), *items, *([Error("server", "it broke")] if reason == "error" else [])]
+    events.append(RunEnd(reason))
+    stamped = [stamp(event, seq, seq / 7) for seq, event in enumerate(events)]
+    with tempfile.TemporaryDirectory() as folder:
+        write_recording(f"{folder}/run.jsonl", stamped)
+        stream = nb.replay(f"{folder}/run.jsonl", speed=None)
+        with contextlib.suppress(nb.NbstreamError):
+            stream.result()
+    assert stream.events[1:] == stamped[1:]
+    assert stream.status == ("done" if reason in ("stop", "length") else reason)
+
+
 def test_a_killed_process_loses_nothing_but_a_torn_line(tmp_path):
     path = tmp_path / "run.jsonl"
     code = f"""
@@ -120,7 +159,7 @@ def test_a_replay_of_a_long_recording_takes_little_memory(tmp_path):
 
 
 @pytest.fixture
-def settings():
+def configured():
     yield nb.configure
     nb.configure(record_to=None, replay=None, replay_mode=None, replay_speed=None)
 
@@ -133,8 +172,8 @@ class Counted(nb.Scripted):
         return super().events(request)
 
 
-def test_a_recorded_request_is_answered_without_the_model(tmp_path, settings):
-    settings(replay=tmp_path)
+def test_a_recorded_request_is_answered_without_the_model(tmp_path, configured):
+    configured(replay=tmp_path)
     model = Counted("one two three", delay=0)
     ask = lambda prompt, **options: nb.stream(prompt, model=model, **options).result()  # noqa: E731
     first = ask("hello")
@@ -143,24 +182,24 @@ def test_a_recorded_request_is_answered_without_the_model(tmp_path, settings):
     ask("hello", temperature=0.5)
     ask("bye")
     assert model.calls == 3
-    settings(replay_mode="off")
+    configured(replay_mode="off")
     ask("hello")
     assert model.calls == 4
-    settings(replay_mode="record")
+    configured(replay_mode="record")
     ask("hello")
     assert model.calls == 5
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_only_recordings_may_answer(tmp_path, settings, monkeypatch):
-    settings(replay=tmp_path)
+def test_only_recordings_may_answer(tmp_path, configured, monkeypatch):
+    configured(replay=tmp_path)
     monkeypatch.setenv("NBSTREAM_REPLAY_MODE", "replay")
     with pytest.raises(nb.UsageError, match="was never recorded"):
         nb.stream("hello", model=nb.Scripted("x"))
 
 
-def test_half_an_answer_is_no_tape(tmp_path, settings):
-    settings(replay=tmp_path)
+def test_half_an_answer_is_no_tape(tmp_path, configured):
+    configured(replay=tmp_path)
     model = Counted("one two three four", delay=1.0)
     for _ in nb.stream("hello", model=model).text_deltas():
         break
@@ -172,7 +211,7 @@ def test_half_an_answer_is_no_tape(tmp_path, settings):
     assert model.calls == 2
 
 
-def test_every_run_is_recorded(tmp_path, settings):
+def test_every_run_is_recorded(tmp_path, configured):
     nb.record_to(tmp_path / "runs")
     for prompt in ("a", "b"):
         nb.stream(prompt, model=nb.Scripted("text", delay=0)).result()

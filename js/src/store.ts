@@ -58,6 +58,9 @@ export interface Metrics {
  */
 export type Change = { kind: "part"; part: Part } | { kind: "parts" } | { kind: "head" };
 
+/** A wait between two pieces that counts as a stall, in seconds; see nbstream/metrics.py. */
+const STALL = 1;
+
 const HEAD: Change = { kind: "head" };
 const PARTS: Change = { kind: "parts" };
 
@@ -127,6 +130,17 @@ export class Store {
   /** Seconds since the run began, as far as one can tell here. */
   get now(): number {
     return this.#state.time + (performance.now() - this.arrived) / 1000;
+  }
+
+  /** How long the model has been silent in the middle of its text, in seconds; 0 where it is not. */
+  get still(): number {
+    const { parts, stall, time } = this.#state;
+    const last = parts.at(-1);
+    if (this.ended || (last?.kind !== "text" && last?.kind !== "thinking")) return 0;
+    // Whatever came after the text, a request or a step, waits for something else.
+    const speaking = stall !== null || last.until >= time;
+    const still = this.now - last.until;
+    return speaking && still >= STALL ? still : 0;
   }
 
   get usage(): Usage | null {

@@ -85,6 +85,8 @@ export function bandsOf(store: Store): Band[] {
   for (const [from, length] of metrics?.stall_spans ?? []) {
     bands.push({ kind: "stall", from, to: from + length, label: `stall of ${seconds(length)}` });
   }
+  const { still, now } = store;
+  if (still > 0) bands.push({ kind: "stall", from: now - still, to: now, label: "stalled" });
   const first = metrics?.ttft;
   if (first != null) bands.push({ kind: "mark", from: first, to: first, label: "first token" });
   return bands;

@@ -17,7 +17,7 @@ export class StatusLine {
     const tokens = metrics?.output_tokens ?? 0;
     const current = store.ended ? null : metrics?.current_rate;
     const speed = current ?? metrics?.tokens_per_second ?? null;
-    const still = stillFor(store);
+    const { still } = store;
     this.#fact("model", state.model, state.provider);
     this.#fact(
       "tokens",
@@ -64,19 +64,6 @@ export class StatusLine {
     toggle(node, text !== "");
     if (node.title !== title) node.title = title;
   }
-}
-
-/** A wait between two pieces that counts as a stall, in seconds; see nbstream/metrics.py. */
-const STALL = 1;
-
-/** How long the model has been still in the middle of its text, in seconds; 0 where it is not. */
-function stillFor({ ended, state, now }: Connection["store"]): number {
-  const last = state.parts.at(-1);
-  if (ended || (last?.kind !== "text" && last?.kind !== "thinking")) return 0;
-  // Whatever came after the text, a request or a step, waits for something else.
-  const speaking = state.stall !== null || last.until >= state.time;
-  const still = now - last.until;
-  return speaking && still >= STALL ? still : 0;
 }
 
 function tokensTooltip(usage: Connection["store"]["usage"]): string {
