@@ -12,21 +12,21 @@ from .run import Stream
 from .widget import PageWidget, StreamView
 
 
-class Whole(PageWidget):
-    """A widget that needs no other: marimo serves its code from a URL, once for all of its kind."""
+class Pane(StreamView):
+    """A stream within another view, whose code starts it.
 
-    def _code(self) -> dict[str, str]:
-        self._esm, self._css = bundled("whole.js"), bundled("nbstream.css")
-        return {"bundle": bundle_id()}
-
-
-class MarimoView(Whole, StreamView):
-    """marimo drops messages that come before the first view, and hears the page only between two cells. It
-    keeps a widget's state, so the run so far goes there as well, each time after twice as long."""
+    marimo drops messages that come before the first view, and hears the page only between two cells. It
+    keeps a widget's state, so the run so far goes there as well, each time after twice as long.
+    """
 
     def __init__(self, stream: Stream, **options: Any) -> None:
         self._began = self._due = time.monotonic()
         super().__init__(stream, **options)
+
+    def _code(self) -> dict[str, str]:
+        # marimo takes code only while a cell runs.
+        self._esm = ""
+        return {"bundle": bundle_id()}
 
     def flush(self) -> bool:
         if not super().flush():
@@ -38,9 +38,21 @@ class MarimoView(Whole, StreamView):
         return True
 
 
+class Whole(PageWidget):
+    """A widget that needs no other: marimo serves its code from a URL, once for all of its kind."""
+
+    def _code(self) -> dict[str, str]:
+        self._esm, self._css = bundled("whole.js"), bundled("nbstream.css")
+        return {"bundle": bundle_id()}
+
+
+class MarimoView(Whole, Pane):
+    pass
+
+
 class MarimoGroup(Whole, GroupView):
-    pane = MarimoView
+    pane = Pane
 
 
 class MarimoBatch(Whole, BatchView):
-    pane = MarimoView
+    pane = Pane

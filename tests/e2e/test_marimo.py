@@ -122,3 +122,20 @@ async def test_a_view_that_comes_late_is_complete_though_the_kernel_is_busy(note
     server.call_soon(reloaded.set)
     await notebook.status("done")
     await expect(notebook.answer).to_have_text("".join(WORDS[:400]).strip())
+
+
+async def test_a_comparison_and_a_batch(notebook, serve):
+    server = serve(chat(["So $x^2$ ", "it is."], delay=0.05))
+    model = f'nb.OpenAICompatible("{server.url}/v1", "test-model")'
+    group = f"nb.compare('Go on.', [{model}, {model}])"
+    batch = f"nb.gather(['one', 'two', 'three'], {model})"
+    await notebook.open([IMPORT, group, batch])
+    panes = notebook.page.locator(".nbstream-group .nbs-pane .nbstream")
+    await expect(panes).to_have_count(2)
+    for n in range(2):
+        await expect(panes.nth(n)).to_have_attribute("data-status", "done")
+        await expect(panes.nth(n).locator("math")).to_have_count(1)
+    items = notebook.page.locator("button[data-action=open][data-state=d]")
+    await expect(items).to_have_count(3)
+    await items.nth(1).click()
+    await expect(notebook.streams.nth(2).locator("[data-part=answer]")).to_contain_text("it is.")
