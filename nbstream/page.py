@@ -34,15 +34,20 @@ main { max-width: 54rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; font: 14px/1
 """
 
 
-def to_page(transcript: Transcript, metrics: Metrics, events: Sequence[StreamEvent]) -> str:
-    """The run so far as a whole document."""
+def to_page(
+    transcript: Transcript,
+    metrics: Metrics,
+    events: Sequence[StreamEvent],
+    format: str = "markdown",
+) -> str:
+    """The run so far as a whole document. `format`: how the answer reads, "markdown" or "json"."""
     script = bundled("saved.js")
     now = events[-1].time if events else 0.0
     texts = "\n".join((transcript.text, transcript.thinking))
     saved = {
         "code": bundled("nbstream.js"),
         "css": bundled("nbstream.css"),
-        "title": transcript.title,
+        "options": {"chart": "open", "title": transcript.title, "format": format},
         "parts": {name: bundled(f"part-{name}.js") for name in _parts(texts)},
         "events": history(events),
         "metrics": figures(metrics, now),
@@ -61,7 +66,7 @@ def to_page(transcript: Transcript, metrics: Metrics, events: Sequence[StreamEve
 <style>{_STYLE}</style>
 </head>
 <body>
-<main>{to_html(transcript, metrics)}</main>
+<main>{to_html(transcript, metrics, format=format)}</main>
 <script type="application/json" id="nbstream-run">{data}</script>
 <script>{script}</script>
 </body>

@@ -25,6 +25,8 @@ class Answer:
     transcript: Transcript
     metrics: Metrics
     events: EventList
+    #: How the answer reads: "markdown", or "json" where it is a value.
+    format: str = "markdown"
 
     @property
     def status(self) -> Status:
@@ -67,7 +69,7 @@ class Answer:
 
     def to_html(self) -> str:
         """The run so far as one HTML file: chart, slider and all, offline; without scripts still readable."""
-        return to_page(self.transcript, self.metrics, self.events)
+        return to_page(self.transcript, self.metrics, self.events, self.format)
 
     def save(self, path: str | Path) -> None:
         """Write the run so far: a `.html` file to look at, or a recording that `nbstream.replay` plays."""
@@ -108,7 +110,7 @@ class Response(Answer):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {
-            "text/html": to_html(self.transcript, self.metrics),
+            "text/html": to_html(self.transcript, self.metrics, format=self.format),
             "text/markdown": self.to_markdown(),
             "text/plain": to_text(self.transcript),
         }

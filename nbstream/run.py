@@ -21,7 +21,7 @@ from .metrics import Metrics
 from .portal import portal
 from .pricing import cost_of
 from .pump import Pump
-from .reader import Reader, answer_text, every_event
+from .reader import AnswerText, Reader, every_event
 from .recording import Recorder
 from .response import Answer, Response
 from .transcript import Transcript
@@ -58,6 +58,8 @@ class Stream(Answer):
         self.transcript = Transcript()
         self.metrics = Metrics(price=cost_of, tokenizer=setting("tokenizer"))
         self.ended = False
+        if source.turn is not None and source.turn.structured:
+            self.format = "json"
         self._budget = budget
         self._callbacks: list[_Listener] = []
         self._callback_tasks: set[asyncio.Task[Any]] = set()
@@ -91,6 +93,7 @@ class Stream(Answer):
     def response(self) -> Response:
         """The answer so far as a `Response`; never raises."""
         response = Response(self.transcript, self.metrics, self.events)
+        response.format = self.format
         if self.source.turn is not None:
             response.output = self.source.turn.output
         return response
@@ -182,7 +185,7 @@ class Stream(Answer):
 
     def text_deltas(self) -> Reader[str]:
         """Iterate over the new pieces of the answer as strings, with `async for` or `for`."""
-        return Reader(self, answer_text)
+        return Reader(self, AnswerText())
 
     def on(self, callback: Callback, types: str | Iterable[str] | None = None) -> Stream:
         """Call `callback(event)` for each event from now on, or only for the given `types`.

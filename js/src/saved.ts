@@ -2,19 +2,19 @@
 import { install } from "./install";
 import type { RuntimeMessage, RuntimeModel } from "./library";
 import type { PartName } from "./markdown";
-import type { FromKernel, Model, Snapshot, StreamTraits } from "./model";
+import type { FromKernel, Model, Options, Snapshot, StreamTraits } from "./model";
 import stub from "./stub";
 
 /** See nbstream/page.py. */
 interface Saved extends Required<Pick<Snapshot, "events" | "metrics" | "samples">> {
   code: string;
   css: string;
-  title: string;
+  options: Options;
   parts: Partial<Record<PartName, string>>;
 }
 
 function show(saved: Saved, el: HTMLElement): void {
-  const { code, css, parts, title, events, metrics, samples } = saved;
+  const { code, css, parts, options, events, metrics, samples } = saved;
   const closed = new AbortController();
   const bundle = "saved";
   const hear: ((message: RuntimeMessage) => void)[] = [];
@@ -36,7 +36,7 @@ function show(saved: Saved, el: HTMLElement): void {
     status: "done",
     interruptible: false,
     snapshot: { n: 1, events, metrics, samples },
-    options: { chart: "open", title },
+    options,
   };
   let tell: (message: FromKernel) => void = () => {};
   const model: Model = {

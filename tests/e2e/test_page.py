@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, expect
 
+import nbstream as nb
 from nbstream.adapters.base import Source
 from nbstream.events import RunEnd, TextDelta, ThinkingDelta, Usage
 from nbstream.run import Stream
@@ -125,6 +126,18 @@ async def test_the_policy_holds_where_everything_else_fails(browser, serve, tmp_
         assert await page.title() == "A <run>"
         assert sum("Content Security Policy" in fault for fault in faults) == 2
         assert server.requests == []
+
+
+async def test_a_value_is_shown_as_one(browser: Browser, tmp_path: Path):
+    model = nb.Scripted('{"city": "Paris", "sights": ["Louvre"]}', delay=0)
+    stream = nb.stream("a city", model=model, output_type=dict)
+    response = await stream
+    for n, answer in enumerate((stream, response)):
+        path = tmp_path / f"{n}.html"
+        answer.save(path)
+        async with opened(browser, path) as (page, faults):
+            await expect(page.locator(".nbstream .nbs-json")).to_contain_text("Louvre")
+            assert faults == []
 
 
 async def test_a_page_stays_small():
