@@ -115,6 +115,9 @@ class Response(Answer):
             "text/plain": to_text(self.transcript),
         }
 
+    def _mime_(self) -> tuple[str, str]:  # what marimo shows
+        return "text/html", self._repr_mimebundle_()["text/html"]
+
     def _ipython_display_(self) -> None:
         if displayer is not None:
             displayer(self)

@@ -96,6 +96,12 @@ async def test_it_streams_and_stop_stops(notebook, serve):
     assert "".join(WORDS).startswith(kept)
     await eventually(lambda: server.requests[0].closed_at)
 
+    for _ in range(2):
+        await notebook.page.locator(".cm-content").nth(1).press("Control+Enter")
+        await notebook.status("running")
+        await grows(notebook.answer)
+    await eventually(lambda: server.requests[1].closed_at)  # the cell ran again
+
 
 async def test_a_view_that_comes_late_is_complete_though_the_kernel_is_busy(notebook, serve):
     """marimo hears no message from the page while a cell runs, and keeps none for a page to come."""
