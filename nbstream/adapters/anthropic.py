@@ -10,8 +10,9 @@ from nbstream.errors import ProviderError
 
 from .anthropic_messages import MessagesDecoder
 from .base import ChatRequest, Feature
+from .chat_messages import file_of
 from .failures import Endpoint
-from .http_model import HTTPModel, function_tools
+from .http_model import HTTPModel, function_tools, own_tools, with_options
 
 #: What the API asks for where the caller sets no limit.
 MAX_TOKENS = 8192
@@ -73,8 +74,8 @@ class Anthropic(HTTPModel):
                     "input_schema": f["parameters"],
                 }
                 for f in function_tools(request.tools)
-            ]
-        return {**body, **self.options, **request.options}
+            ] + own_tools(request.tools)
+        return with_options(body, self.options, request.options)
 
     def adapt_body(
         self, body: dict[str, Any], error: ProviderError, request: ChatRequest
@@ -142,6 +143,11 @@ def _blocks(content: Any) -> list[dict[str, Any]]:
             blocks.append({"type": "text", "text": part})
         elif part.get("type") == "image_url":
             blocks.append(_image(part["image_url"]))
+        elif file := file_of(part):
+            name, mime, data = file
+            source = {"type": "base64", "media_type": mime, "data": data}
+            titled = {"title": name} if name else {}
+            blocks.append({"type": "document", "source": source, **titled})
         else:
             blocks.append(part)
     return blocks

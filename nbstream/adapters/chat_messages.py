@@ -34,3 +34,16 @@ def _chat_message(message: dict[str, Any], names: Sequence[str], fill: bool) -> 
         if thought or fill:
             made |= dict.fromkeys(names, thought)
     return made
+
+
+def file_of(part: Any) -> tuple[str, str, str] | None:
+    """Name, media type and base64 data of a part that is a file or a sound, None for other parts."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    inner = part.get(kind) if kind in ("file", "input_audio") else None
+    if not isinstance(inner, dict):
+        return None
+    if kind == "input_audio":
+        return "", f"audio/{inner.get('format') or 'wav'}", inner.get("data") or ""
+    head, _, data = (inner.get("file_data") or "").removeprefix("data:").partition(",")
+    name = inner.get("filename") or ""
+    return (name, head.partition(";")[0] or "application/pdf", data) if data else None

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from .base import ChatRequest, Feature
+from .chat_messages import file_of
 from .failures import Endpoint
 from .gemini_content import GeminiDecoder
-from .http_model import HTTPModel, function_tools
+from .http_model import HTTPModel, function_tools, own_tools, with_options
 
 
 class Gemini(HTTPModel):
@@ -70,8 +71,10 @@ class Gemini(HTTPModel):
                 }
                 for f in function_tools(request.tools)
             ]
-            body["tools"] = [{"functionDeclarations": declarations}]
-        return {**body, **top}
+            body["tools"] = own_tools(request.tools)
+            if declarations:
+                body["tools"] = [{"functionDeclarations": declarations}, *body["tools"]]
+        return with_options(body, top)
 
 
 _TOP_LEVEL = {"tools", "toolConfig", "safetySettings", "cachedContent", "systemInstruction"}
@@ -127,6 +130,8 @@ def _parts(content: Any) -> list[dict[str, Any]]:
         elif part.get("type") == "image_url":
             image = part["image_url"]
             parts.append(_image(image["url"] if isinstance(image, dict) else image))
+        elif file := file_of(part):
+            parts.append({"inlineData": {"mimeType": file[1], "data": file[2]}})
         else:
             parts.append(part)
     return parts

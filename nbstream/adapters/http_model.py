@@ -209,7 +209,7 @@ def _encode_other(value: Any) -> Any:
 def function_tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Tools as OpenAI functions, `{name, description, parameters}`, from that form or the wrapped one."""
     functions = []
-    for tool in tools:
+    for tool in filter(_is_function, tools):
         function = tool.get("function", tool)
         functions.append(
             {
@@ -221,3 +221,21 @@ def function_tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return functions
+
+
+def own_tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The provider's own among them, such as `{"type": "web_search"}`; they go to it as they are."""
+    return [tool for tool in tools if not _is_function(tool)]
+
+
+def _is_function(tool: dict[str, Any]) -> bool:
+    kind = tool.get("type", "function")
+    return "function" in tool or ("name" in tool and kind in ("function", "custom"))
+
+
+def with_options(body: dict[str, Any], *given: dict[str, Any]) -> dict[str, Any]:
+    """`body` with the caller's options; tools are added to those it has."""
+    tools = [tool for part in (body, *given) for tool in part.get("tools") or ()]
+    for options in given:
+        body = {**body, **options}
+    return {**body, "tools": tools} if tools else body

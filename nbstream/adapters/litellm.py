@@ -15,7 +15,7 @@ from nbstream.events import StreamEvent
 from .base import ChatModel, ChatRequest, Feature, Timeouts
 from .chat_messages import chat_messages
 from .failures import Endpoint
-from .http_model import function_tools
+from .http_model import function_tools, own_tools, with_options
 from .openai_chat import ChatDecoder
 from .sdk import plain_deep, sdk_error
 
@@ -111,9 +111,8 @@ class LiteLLM(ChatModel):
             "max_retries": 0,
         }
         if request.tools:
-            arguments["tools"] = [
-                {"type": "function", "function": f} for f in function_tools(request.tools)
-            ]
+            functions = [{"type": "function", "function": f} for f in function_tools(request.tools)]
+            arguments["tools"] = functions + own_tools(request.tools)
         if request.output_schema:
             arguments["response_format"] = {
                 "type": "json_schema",
@@ -121,7 +120,7 @@ class LiteLLM(ChatModel):
             }
         if self._key_name:
             arguments["api_key"] = os.environ.get(self._key_name)
-        merged = {**arguments, **self.options, **request.options}
+        merged = with_options(arguments, self.options, request.options)
         return {name: value for name, value in merged.items() if value is not None}
 
 

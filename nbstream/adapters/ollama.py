@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from nbstream.errors import UsageError
 from nbstream.events import FinishReason, StreamEvent, TextDelta, ThinkingDelta
 
 from .base import ChatRequest, Feature
@@ -191,9 +192,7 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
     made = {"role": message.get("role", "user"), "content": content or ""}
     if isinstance(content, list):
         made["content"] = "".join(p.get("text") or "" for p in content if isinstance(p, dict))
-        urls = [p["image_url"] for p in content if p.get("type") == "image_url"]
-        images = [(u["url"] if isinstance(u, dict) else u).partition("base64,")[2] for u in urls]
-        if images:
+        if images := [_image(p) for p in content if p.get("type", "text") != "text"]:
             made["images"] = images
     if calls := message.get("tool_calls"):
         if thought := message.get("reasoning_content"):
@@ -210,6 +209,17 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
     if message.get("role") == "tool" and message.get("name"):
         made["tool_name"] = message["name"]
     return made
+
+
+def _image(part: dict[str, Any]) -> str:
+    image = part.get("image_url") or ""
+    data = (image["url"] if isinstance(image, dict) else image).partition(";base64,")[2]
+    if not data:
+        raise UsageError(
+            "Ollama takes texts and images, an image as its data: URL",
+            hint="Read the file, or download the picture, and send what is in it.",
+        )
+    return data
 
 
 def _parsed(arguments: Any) -> Any:

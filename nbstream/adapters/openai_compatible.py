@@ -11,7 +11,7 @@ from nbstream.errors import ProviderError
 from .base import ChatRequest, Feature
 from .chat_messages import chat_messages
 from .failures import Endpoint
-from .http_model import HTTPModel, function_tools
+from .http_model import HTTPModel, function_tools, own_tools, with_options
 from .openai_chat import ChatDecoder
 from .providers import OPENAI_COMPATIBLE, provider_of
 
@@ -103,9 +103,8 @@ class OpenAICompatible(OpenAIModel):
             if value is not None:
                 body[name] = value
         if request.tools:
-            body["tools"] = [
-                {"type": "function", "function": f} for f in function_tools(request.tools)
-            ]
+            functions = [{"type": "function", "function": f} for f in function_tools(request.tools)]
+            body["tools"] = functions + own_tools(request.tools)
         if request.output_schema:
             body["response_format"] = {
                 "type": "json_schema",
@@ -114,7 +113,7 @@ class OpenAICompatible(OpenAIModel):
                     "schema": request.output_schema,
                 },
             }
-        return {**body, **self.options, **request.options}
+        return with_options(body, self.options, request.options)
 
 
 _REFUSED = re.compile(r"unsupported|not supported|unknown|unexpected|unrecogni|not permitted|extra")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .base import ChatRequest
+from .chat_messages import file_of
 from .failures import Endpoint
-from .http_model import function_tools
+from .http_model import function_tools, own_tools, with_options
 from .openai_compatible import OpenAIModel
 from .responses import ResponsesDecoder
 
@@ -35,13 +36,14 @@ class OpenAIResponses(OpenAIModel):
             if value is not None:
                 body[name] = value
         if request.tools:
-            body["tools"] = [{"type": "function", **f} for f in function_tools(request.tools)]
+            functions = [{"type": "function", **f} for f in function_tools(request.tools)]
+            body["tools"] = functions + own_tools(request.tools)
         if request.output_schema:
             name = str(request.output_schema.get("title") or "output")
             body["text"] = {
                 "format": {"type": "json_schema", "name": name, "schema": request.output_schema}
             }
-        return {**body, **self.options, **request.options}
+        return with_options(body, self.options, request.options)
 
 
 def convert(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -82,5 +84,14 @@ def _part(part: Any, kind: str) -> dict[str, Any]:
         return {
             "type": "input_image",
             "image_url": image["url"] if isinstance(image, dict) else image,
+        }
+    if file := file_of(part):
+        name, mime, data = file
+        if mime.startswith("audio/"):
+            return part
+        return {
+            "type": "input_file",
+            "filename": name or "file",
+            "file_data": f"data:{mime};base64,{data}",
         }
     return part

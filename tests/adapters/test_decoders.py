@@ -29,6 +29,7 @@ from nbstream.events import (
 )
 from nbstream.response import Response
 from tests.adapters.reading import DECODERS, ENDPOINT, body_of, one_by_one, read, response_of
+from tests.servers import sse
 
 
 def chunk(delta: Any = None, finish: str | None = None, **extra: Any) -> dict[str, Any]:
@@ -592,6 +593,74 @@ def test_anthropic_damage() -> None:
     )
     assert isinstance(body.failure, ServerError)
     assert response_of(events).text == "kept"
+
+
+def responses(*payloads: dict[str, Any]) -> list[StreamEvent]:
+    return read(body_of("responses"), [sse(payload) for payload in payloads])
+
+
+def test_what_a_realtime_session_heard() -> None:
+    heard = [{"type": "session.input_transcript.delta", "delta": word} for word in ("The", " fox")]
+    said = {"type": "session.output_transcript.delta", "delta": "El zorro"}
+    sound = {"type": "session.output_audio.delta", "delta": "QUI=", "sample_rate": 16000}
+    events = responses(*heard, said, sound, sound, {"type": "session.closed"})
+    response = response_of(events)
+    assert response.text == "El zorro"
+    (call,) = response.tool_calls
+    assert (call.name, call.server_side, call.result) == ("input_transcript", True, "The fox")
+    (part,) = [e for e in events if isinstance(e, ContentPart)]
+    with wave.open(io.BytesIO(base64.b64decode(part.data))) as played:
+        assert (played.getframerate(), played.readframes(9)) == (16_000, b"ABAB")
+    assert not any(isinstance(e, Raw) for e in events)
+
+
+def test_the_tools_of_an_mcp_server_are_listed() -> None:
+    item = {
+        "id": "l1",
+        "type": "mcp_list_tools",
+        "server_label": "maps",
+        "tools": [{"name": "route"}],
+    }
+    failed = {**item, "id": "l2", "tools": [], "error": "unreachable"}
+    done = [
+        {"type": "response.output_item.done", "output_index": n, "item": i}
+        for n, i in enumerate((item, failed))
+    ]
+    calls = response_of(responses(*done)).tool_calls
+    assert [(c.name, c.arguments, c.result, c.status) for c in calls] == [
+        ("mcp_list_tools", {"server": "maps"}, [{"name": "route"}], "done"),
+        ("mcp_list_tools", {"server": "maps"}, "unreachable", "error"),
+    ]
+
+
+def test_what_claude_changes_in_the_conversation_is_told() -> None:
+    fallback = {"type": "fallback", "from": {"model": "a"}, "to": {"model": "b"}}
+    payloads: list[dict[str, Any]] = [
+        {"type": "content_block_start", "index": 0, "content_block": fallback},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "compaction"}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "context_management": {"applied_edits": [{"cleared_tool_uses": 2}]},
+        },
+    ]
+    events = read(body_of("anthropic"), [sse(payload) for payload in payloads])
+    warnings = [f"{e.message} {e.detail}" for e in events if isinstance(e, Warning)]
+    assert "b answers in place of a" in warnings[0]
+    assert "summed up" in warnings[1]
+    assert "left out" in warnings[2] and "cleared_tool_uses" in warnings[2]
+    (summary,) = [e for e in events if isinstance(e, Raw)]
+    assert summary.payload["content_block"]["type"] == "compaction"
+
+
+def test_speech_of_gemini_can_be_played() -> None:
+    speech = {"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "QUI="}}
+    payload = {"candidates": [{"content": {"parts": [speech]}, "finishReason": "STOP"}]}
+    events = read(body_of("gemini"), [sse(payload)])
+    (part,) = [e for e in events if isinstance(e, ContentPart)]
+    assert part.mime == "audio/wav"
+    assert base64.b64decode(part.data).endswith(b"AB")
+    assert not any(isinstance(e, Raw) for e in events)
 
 
 def test_gemini_as_a_growing_array() -> None:

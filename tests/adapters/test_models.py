@@ -246,6 +246,56 @@ def test_every_request_has_its_parts(make: Any) -> None:
         assert part in body
 
 
+PDF = {
+    "type": "file",
+    "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,UEQ="},
+}
+WAV = {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}}
+
+
+def test_files_and_sounds_in_every_form() -> None:
+    messages = [{"role": "user", "content": [PDF, WAV]}]
+    document = {"type": "base64", "media_type": "application/pdf", "data": "UEQ="}
+    (message,) = to_anthropic(messages)[1]
+    assert message["content"][0] == {"type": "document", "source": document, "title": "a.pdf"}
+    (content,) = to_gemini(messages)[1]
+    assert [part["inlineData"]["mimeType"] for part in content["parts"]] == [
+        "application/pdf",
+        "audio/wav",
+    ]
+    (item,) = to_responses(messages)
+    assert item["content"][0] == {"type": "input_file", **PDF["file"]}
+    body = nb.OpenAICompatible("http://h/v1", "m").body(ChatRequest(messages=messages), stream=True)
+    assert body["messages"] == messages
+
+
+@pytest.mark.parametrize(
+    "part", [PDF, {"type": "image_url", "image_url": {"url": "https://a.org/b.png"}}]
+)
+def test_ollama_says_what_it_cannot_take(part: dict[str, Any]) -> None:
+    request = ChatRequest(messages=[{"role": "user", "content": [part]}])
+    with pytest.raises(nb.UsageError, match="Ollama takes"):
+        nb.Ollama("m").body(request, stream=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "own"),
+    [
+        (nb.Anthropic, {"type": "web_search_20250305", "name": "web_search"}),
+        (nb.OpenAIResponses, {"type": "web_search"}),
+        (nb.Gemini, {"googleSearch": {}}),
+    ],
+)
+def test_a_providers_own_tools_go_as_they_are(make: Any, own: dict[str, Any]) -> None:
+    function = {"name": "f", "description": "does", "parameters": {"type": "object"}}
+    for model, tools in ((make("m"), [function, own]), (make("m", tools=[own]), [function])):
+        sent = model.body(ChatRequest.of("hi", tools=tools), stream=True)["tools"]
+        assert len(sent) == 2
+        assert "f" in str(sent[0])
+        assert sent[1] == own
+    assert make("m").body(ChatRequest.of("hi", tools=[own]), stream=True)["tools"] == [own]
+
+
 # Keys ─────────────────────────────────────────────────────────────────────────
 
 
