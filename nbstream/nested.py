@@ -52,6 +52,13 @@ class Nested:
             return False
         return self.stream.approve(call_id[len(self._prefix) :], approved)
 
+    def farewell(self) -> list[StreamEvent]:
+        """What is left to say when the outer run ends first."""
+        turn = self.stream.source.turn
+        if turn is None or self.stream.ended:
+            return []
+        return [self._addressed(event) for event in turn.farewell()]
+
     def _end(self, began: float) -> StepEnd:
         duration = round(time.monotonic() - began, 4)
         return StepEnd(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .events import StreamEvent, TextDelta
+from .events import StepStart, StreamEvent, TextDelta, ToolCallStart
+from .transcript import paragraph_break
 
 if TYPE_CHECKING:
     from .run import Stream
@@ -78,5 +79,23 @@ def every_event(event: StreamEvent) -> StreamEvent:
     return event
 
 
-def answer_text(event: StreamEvent) -> str | None:
-    return event.text if isinstance(event, TextDelta) and event.choice == 0 else None
+class AnswerText:
+    """Picks the pieces of the answer; after a tool, and in the next step, it goes on in a new paragraph."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._gap = False
+
+    def __call__(self, event: StreamEvent) -> str | None:
+        if event.run:  # an agent that a tool asks
+            return None
+        if isinstance(event, (ToolCallStart, StepStart)):
+            self._gap = True
+        if not isinstance(event, TextDelta) or event.choice:
+            return None
+        text = event.text
+        if text and self._gap:
+            self._gap = False
+            text = paragraph_break(self._last, text) + text
+        self._last = text or self._last
+        return text

@@ -74,17 +74,21 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The answer so far: the first choice where there are several, the last step of a workflow."""
+        """The answer so far: the first choice where there are several, the last step of a workflow.
+
+        What an agent says after its tools have run is a paragraph of its own.
+        """
         nested = {step.name for step in self.steps if step.run}
-        parts = [
-            part
-            for part in self.parts
-            if isinstance(part, TextPart)
-            and part.kind == "text"
-            and part.choice == 0
-            and part.step not in nested
-        ]
-        return "".join(part.text for part in parts if part.step == parts[-1].step)
+        parts = [part for part in self.parts if part.step not in nested and _speaks(part)]
+        step = next((part.step for part in reversed(parts) if isinstance(part, TextPart)), "")
+        text, gap = "", False
+        for part in parts:
+            if part.step != step:
+                continue
+            said = part.text if isinstance(part, TextPart) else ""
+            text += paragraph_break(text, said) * gap + said
+            gap = isinstance(part, ToolPart) or (gap and not said)
+        return text
 
     @property
     def thinking(self) -> str:
@@ -288,6 +292,19 @@ class Transcript:
             self.status = "error"
         else:
             self.status = "stopped" if event.finish_reason == "stopped" else "done"
+
+
+def _speaks(part: Part) -> bool:
+    if isinstance(part, TextPart):
+        return part.kind == "text" and part.choice == 0
+    return isinstance(part, ToolPart)
+
+
+def paragraph_break(before: str, after: str) -> str:
+    """What divides two pieces of an answer between which something else happened."""
+    if not before or not after or before[-1].isspace() or after[0].isspace():
+        return ""
+    return "\n\n"
 
 
 _AFTER_DECISION: dict[str, ToolStatus] = {

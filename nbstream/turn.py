@@ -124,7 +124,7 @@ class AgentTurn(Turn):
         )
 
     def farewell(self) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
+        events = [event for nested in self._nested.values() for event in nested.farewell()]
         for call in self._calls:
             if call.call_id in self._results:
                 continue

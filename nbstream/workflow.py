@@ -225,6 +225,9 @@ class _Run(Turn):
     def busy(self) -> bool:
         return True  # each step keeps its own time
 
+    def farewell(self) -> list[StreamEvent]:
+        return [event for nested in self._nested.values() for event in nested.farewell()]
+
     def attend(self) -> None:
         self._attended = True
         for nested in list(self._nested.values()):
@@ -283,6 +286,10 @@ class _Handled(Turn):
                     yield msgspec.structs.replace(event)
         finally:
             reader.close()
+
+    def farewell(self) -> list[StreamEvent]:
+        turn = self._stream.source.turn if self._stream and not self._stream.ended else None
+        return turn.farewell() if turn else []
 
     def attend(self) -> None:
         self._attended = True

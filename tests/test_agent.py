@@ -451,6 +451,29 @@ async def test_an_agent_asks_an_agent():
     assert not inner.history  # each call is a conversation of its own
 
 
+async def test_what_is_said_after_the_tools_is_a_paragraph_of_its_own():
+    inner = nb.Agent(scripted("Inner words."), name="expert")
+    model = scripted(["I ask.", *call("expert", {"prompt": "?"})], ["So it is."])
+    stream = nb.Agent(model, [inner]).stream("go")
+    pieces = [text async for text in stream.text_deltas()]
+    assert "".join(pieces) == stream.text == "I ask.\n\nSo it is."
+
+
+@pytest.mark.parametrize("within", ["agent", "workflow", "handler"])
+async def test_stop_leaves_no_nested_question_open(within):
+    asking = scripted(call("add", {"a": 1, "b": 1}), "never")
+    inner = nb.Agent(asking, [add], approve=True, name="expert")
+    outer = nb.Agent(scripted(call("expert", {"prompt": "?"}), "never"), [inner])
+    step = {"workflow": nb.Step("ask", outer), "handler": nb.Step("ask", handler=lambda _: stream)}
+    stream = outer.stream("go")
+    run = stream if within == "agent" else nb.Workflow([step[within]]).stream("go")
+    run.attend()
+    run.on(lambda _: run.stop(), "tool_approval")
+    response = await run
+    assert legal(run.events)
+    assert [call.result for call in response.tool_calls] == ["stopped", "stopped"]
+
+
 async def test_stop_reaches_the_nested_agent():
     inner_model = nb.Scripted("word " * 1000, delay=0.01)
     inner = nb.Agent(inner_model, name="inner")

@@ -154,15 +154,24 @@ export class Store {
     return this.#state.steps.filter((step) => step.step === "" && step.run === "");
   }
 
-  /** The answer so far: the first choice where there are several, the last step of a workflow. */
+  /**
+   * The answer so far: the first choice where there are several, the last step of a workflow. What an agent
+   * says after its tools have run is a paragraph of its own.
+   */
   get text(): string {
     const nested = new Set(this.#state.steps.filter((s) => s.run !== "").map((s) => s.name));
-    const parts = this.#state.parts.filter(
-      (part): part is TextPart =>
-        part.kind === "text" && part.choice === 0 && !nested.has(part.step),
-    );
-    const { step } = parts.at(-1) ?? {};
-    return parts.map((part) => (part.step === step ? String(part.content) : "")).join("");
+    const parts = this.#state.parts.filter((part) => !nested.has(part.step) && speaks(part));
+    const step = parts.findLast((part) => part.kind === "text")?.step;
+    let text = "";
+    let gap = false;
+    for (const part of parts) {
+      if (part.step !== step) continue;
+      const said = part.kind === "text" ? String(part.content) : "";
+      if (gap && /\S$/.test(text) && /^\S/.test(said)) text += "\n\n";
+      text += said;
+      gap = part.kind === "tool" || (gap && said === "");
+    }
+    return text;
   }
 
   subscribe(listener: (change: Change) => void, signal: AbortSignal): void {
@@ -202,6 +211,8 @@ export class Store {
     for (const listener of this.#listeners) listener(change);
   }
 }
+
+const speaks = (part: Part) => part.kind === "tool" || (part.kind === "text" && part.choice === 0);
 
 /** The event with its defaults filled in; an unknown type becomes `raw`. */
 export function decode(event: WireEvent): StreamEvent {
