@@ -74,7 +74,7 @@ FLAGS = (
     ),
     Flag(("--bg",), "return at once; NAME is bound to the Stream", "", {"action": "store_true"}),
     Flag(("--record",), "record the run, event by event, for nbstream.replay", "FILE"),
-    Flag(("--raw",), "record the provider's bytes as well", "", {"action": "store_true"}),
+    Flag(("--raw",), "the recording keeps the provider's bytes as well", "", {"action": "store_true"}),
     Flag(("-u", "--usage"), "print the provider's token usage", "", {"action": "store_true"}),
     Flag(("-R", "--hide-thinking"), "do not show thinking", "", {"action": "store_true"}),
     Flag(("--no-chart",), "no speed chart", "", {"action": "store_true"}),
@@ -115,6 +115,8 @@ def parse(line: str) -> argparse.Namespace:
     flags.format = flags.format or ("json" if flags.type else "markdown")
     if flags.extract and flags.bg:
         raise UsageError("%%stream: -x needs the cell to wait for the answer, so not with --bg.")
+    if flags.raw and not flags.record:
+        raise UsageError("%%stream: --raw belongs to a recording: --record FILE --raw.")
     flags.options = {key: _value(value) for key, value in flags.option}
     return flags
 

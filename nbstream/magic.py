@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import traitlets as t
@@ -178,7 +179,10 @@ class StreamMagics(Configurable):
         group = compare(prompt, models, **arguments)
         if options.bg and options.out:
             self.shell.user_ns[options.out] = group
-        for stream in group.streams:
+        for n, stream in enumerate(group.streams, 1):
+            if options.record:
+                path = Path(options.record)
+                stream.record(path.with_stem(f"{path.stem}-{n}"), options.raw)
             self.running.add(stream)
             stream.on(lambda _, ended=stream: self.running.discard(ended), "run_end")
         show_group(group)

@@ -89,6 +89,7 @@ def test_without_a_model_the_demo_answers_and_says_how_to_set_one(shell):
         ("%%stream openai/gpt-4o-mini\nhi", "no API key for openai"),
         ("%%stream m --api-base http://127.0.0.1:9/v1\nhi", "nobody answers at http://127.0.0.1:9"),
         ("%%stream quick --temprature 1\nhi", "Did you mean --temperature?"),
+        ("%%stream quick --raw\nhi", "--record FILE --raw"),
         ("%%stream quick --api-base http://127.0.0.1:9/v1 --api-key-name NOPE_KEY\nhi", "NOPE_KEY"),
         ("%%stream quick\n\n", "The cell has no prompt."),
         ("%stream alias fast", "%stream alias fast gpt-4o-mini"),
@@ -114,6 +115,12 @@ def test_a_failure_keeps_the_text_and_fails_the_cell(shell):
     assert cell.status == "error"
     assert cell.outputs[0]["data"]["text/plain"].startswith("You asked for trouble")
     assert cell.error == "ServerError: the demo server is overloaded (on purpose)"
+
+
+def test_a_comparison_records_each_stream(shell, tmp_path):
+    path = tmp_path / "run.jsonl"
+    shell.run(f"%%stream --compare quick,quick --record {path}\nhello")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["run-1.jsonl", "run-2.jsonl"]
 
 
 def test_formats_thinking_usage_and_recording(shell, tmp_path):
