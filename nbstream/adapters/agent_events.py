@@ -77,7 +77,10 @@ class ChunkDecoder(PayloadDecoder):
         return events + self.blocks.end_call(events[0].call_id)  # type: ignore[union-attr]
 
     def _usage(self, value: Any, metadata: dict[str, Any]) -> list[StreamEvent]:
-        figures = _get(value, "usage") or metadata.get("usage") or value
+        tokens = metadata.get("tokens")
+        figures = _get(value, "usage") or metadata.get("usage") or tokens or value
+        if isinstance(figures, int):  # all of them, who knows of which kind
+            return [usage(details={"total_tokens": figures})]
         event = usage_of(figures)
         return [event] if event is not None else []
 

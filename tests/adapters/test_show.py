@@ -375,10 +375,12 @@ async def test_cogent_chunks() -> None:
     chunks = [
         CogentChunk("Hel", "Hel"),
         CogentChunk("lo", "lo"),
-        CogentChunk("", "", True, "stop", {"model": "gpt-4o"}),
+        CogentChunk("", "", True, "stop", {"model": "gpt-4o", "tokens": 25}),
     ]
     stream = await show(later(*chunks))
     assert (stream.text, stream.finish_reason) == ("Hello", "stop")
+    assert stream.usage is not None
+    assert (stream.usage.output_tokens, stream.usage.details) == (None, {"total_tokens": 25})
     code = [Thing(content="Hi", finish_reason=None, model="m", index=0, token_count=1, raw=None)]
     assert (await show(code)).text == "Hi"
 
