@@ -39,10 +39,12 @@ export class ChartToggle {
   }
 
   write(): void {
-    const { samples } = this.store;
+    const { samples, ended, metrics } = this.store;
+    // What came at once has no speed to look at.
+    const speedless = ended && metrics !== null && metrics.tokens_per_second == null;
+    this.node.hidden = samples.counts.length === 0 || speedless;
     if (samples.version === this.#drawn) return;
     this.#drawn = samples.version;
-    this.node.hidden = samples.counts.length === 0;
     this.#line.setAttribute("d", sparkline(samples));
   }
 }
