@@ -10,12 +10,10 @@ from pathlib import Path
 from nbstream.errors import NbstreamError, UsageError, error_from_event
 from nbstream.events import (
     Error,
-    IterationStart,
     Retry,
     RunEnd,
     RunStart,
     Stall,
-    StepStart,
     StreamEvent,
     Warning,
     stamp,
@@ -62,8 +60,8 @@ def _is_raw(path: str | Path) -> bool:
     for line in read_lines(path):
         if isinstance(line, Answer):
             return line.wire in _wires()
-        if isinstance(line, (IterationStart, StepStart)):
-            return False
+        if not isinstance(line, (RunStart, Retry, Stall, Warning)):
+            break
     return False
 
 
