@@ -5,7 +5,8 @@ Nothing that was printed is printed again, so it works in pipes and logs as it d
 
 from __future__ import annotations
 
-from typing import TextIO
+import json
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -28,6 +29,9 @@ from .events import (
 from .frozen import summary
 from .recap import Recap
 from .run import Stream
+
+#: What is printed of a tool's result, in characters.
+MAX_RESULT = 500
 
 _DIM, _TOOL, _ERROR, _STEP = "dim", "cyan", "bold red", "bold"
 
@@ -73,7 +77,7 @@ class TerminalView:
         elif isinstance(event, ToolCallDelta):
             self._grow(event, event.arguments, _TOOL)
         elif isinstance(event, ToolResult):
-            self._line(f"→ {event.content}", _ERROR if event.is_error else _TOOL)
+            self._line(self._result(event), _ERROR if event.is_error else _TOOL)
         elif isinstance(event, StepStart):
             self._line(f"── {event.name} ──", _STEP)
         elif isinstance(event, Retry):
@@ -88,6 +92,14 @@ class TerminalView:
             if recap := Recap(self._stream.transcript):
                 self._line(recap.to_text(), _DIM)
             self._line(summary(self._stream.transcript, self._stream.metrics), _DIM)
+
+    def _result(self, event: ToolResult) -> str:
+        text = event.content if isinstance(event.content, str) else _json(event.content)
+        shown = text if len(text) <= MAX_RESULT else f"{text[:MAX_RESULT]}…"
+        name = next(
+            (c.name for c in self._stream.transcript.tool_calls if c.call_id == event.call_id), ""
+        )
+        return f"→ {name}: {shown}"
 
     def _grow(self, event: StreamEvent, text: str, style: str = "") -> None:
         if type(event) is not self._kind:
@@ -108,6 +120,10 @@ class TerminalView:
         if text:
             self._console.print(text, style=style, end="")
             self._at_start = text.endswith("\n")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)
 
 
 def _lane(event: StreamEvent) -> str:
