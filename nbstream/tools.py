@@ -85,7 +85,8 @@ class Tool:
         finally:
             task.cancel()
         if not done:
-            raise ToolError(f"{self.name} took longer than {self.timeout:g} s.")
+            left = "; its thread goes on" if self.threaded else ""
+            raise ToolError(f"{self.name} took longer than {self.timeout:g} s{left}.")
         return task.result()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

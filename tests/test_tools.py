@@ -180,6 +180,12 @@ async def test_a_timeout_cancels():
         await forever.run({})
     await asyncio.wait_for(cancelled.wait(), 10)
 
+    go_on = threading.Event()
+    stuck = nb.tool(timeout=0.05)(lambda: go_on.wait(10))
+    with pytest.raises(nb.ToolError, match="its thread goes on"):
+        await stuck.run({})
+    go_on.set()
+
 
 async def test_a_cancelled_generator_in_a_thread_ends_at_its_next_yield():
     closed = threading.Event()
