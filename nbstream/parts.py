@@ -122,6 +122,11 @@ class ToolPart:
         self.duration: float | None = None
 
     @property
+    def answered(self) -> bool:
+        """Whether its result went back to the model: what follows is another answer."""
+        return not self.server_side and self.status in ("done", "error", "denied")
+
+    @property
     def arguments_text(self) -> str:
         """The arguments as raw JSON text."""
         return str(self.input)

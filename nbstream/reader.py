@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .events import StepStart, StreamEvent, TextDelta, ToolCallStart
+from .events import StepStart, StreamEvent, TextDelta, ToolCallStart, ToolResult
 from .transcript import paragraph_break
 
 if TYPE_CHECKING:
@@ -85,11 +85,16 @@ class AnswerText:
     def __init__(self) -> None:
         self._last = ""
         self._gap = False
+        self._called: set[str] = set()  # tools that are not the provider's own
 
     def __call__(self, event: StreamEvent) -> str | None:
         if event.run:  # an agent that a tool asks
             return None
-        if isinstance(event, (ToolCallStart, StepStart)):
+        if isinstance(event, ToolCallStart) and not event.server_side:
+            self._called.add(event.call_id)
+        if isinstance(event, StepStart) or (
+            isinstance(event, ToolResult) and event.call_id in self._called
+        ):
             self._gap = True
         if not isinstance(event, TextDelta) or event.choice:
             return None

@@ -76,7 +76,8 @@ class Transcript:
     def text(self) -> str:
         """The answer so far: the first choice where there are several, the last step of a workflow.
 
-        What an agent says after its tools have run is a paragraph of its own.
+        What an agent says after its tools have run is a paragraph of its own; one answer of a provider is
+        what it sent, to the letter.
         """
         nested = {step.name for step in self.steps if step.run}
         parts = [part for part in self.parts if part.step not in nested and _speaks(part)]
@@ -87,7 +88,7 @@ class Transcript:
                 continue
             said = part.text if isinstance(part, TextPart) else ""
             text += paragraph_break(text, said) * gap + said
-            gap = isinstance(part, ToolPart) or (gap and not said)
+            gap = (isinstance(part, ToolPart) and part.answered) or (gap and not said)
         return text
 
     @property

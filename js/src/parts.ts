@@ -83,6 +83,11 @@ export class ToolPart {
     return `tool ${this.call_id}`;
   }
 
+  /** Whether its result went back to the model: what follows is another answer. */
+  get answered(): boolean {
+    return !this.server_side && ["done", "error", "denied"].includes(this.status);
+  }
+
   /** When it began to run, as far as one can tell: nobody says. */
   get began(): number {
     return this.#began;

@@ -156,7 +156,7 @@ export class Store {
 
   /**
    * The answer so far: the first choice where there are several, the last step of a workflow. What an agent
-   * says after its tools have run is a paragraph of its own.
+   * says after its tools have run is a paragraph of its own; one answer of a provider is what it sent.
    */
   get text(): string {
     const nested = new Set(this.#state.steps.filter((s) => s.run !== "").map((s) => s.name));
@@ -169,7 +169,7 @@ export class Store {
       const said = part.kind === "text" ? String(part.content) : "";
       if (gap && /\S$/.test(text) && /^\S/.test(said)) text += "\n\n";
       text += said;
-      gap = part.kind === "tool" || (gap && said === "");
+      gap = (part.kind === "tool" && part.answered) || (gap && said === "");
     }
     return text;
   }

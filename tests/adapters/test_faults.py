@@ -518,7 +518,7 @@ async def test_gemini_gets_the_signature_of_a_call_back(serve: Serve) -> None:
     server = serve(handler)
     agent = nb.Agent(nb.Gemini("g", KEY, base_url=server.url), [add])
     stream = agent.stream("go")
-    assert (await stream).text == "One moment.2"
+    assert (await stream).text == "One moment.\n\n2"
     model_parts = server.requests[1].json["contents"][1]["parts"]
     assert model_parts == [{"text": "One moment."}, call]
     html = to_html(stream.transcript, stream.metrics)
