@@ -97,9 +97,9 @@ def summary(transcript: Transcript, metrics: Metrics) -> str:
     sign = "~" if metrics.estimated else ""
     facts = [transcript.model] if transcript.model else []
     if metrics.output_tokens:
-        facts.append(f"{sign}{metrics.output_tokens} tokens")
+        facts.append(f"{sign}{metrics.output_tokens:,} tokens")
     if metrics.tokens_per_second is not None:
-        facts.append(f"{sign}{metrics.tokens_per_second:.0f} tok/s")
+        facts.append(f"{sign}{metrics.tokens_per_second:,.0f} tok/s")
     if metrics.ttft is not None:
         facts.append(f"first token {metrics.ttft:.2f} s")
     if metrics.elapsed is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
-from .frozen import summary, to_html, to_markdown, to_text
+from .frozen import to_html, to_markdown, to_text
 from .picture import chart_html
 from .widget import PageWidget, StreamView
 
@@ -104,15 +104,16 @@ class GroupView(PageWidget):
             self.group.pick(index if known else None)
 
     def _html(self) -> str:
-        rows = "".join(
-            f"<tr>{''.join(f'<td style={_CELL!r}>{escape(value)}</td>' for value in row)}</tr>"
-            for row in self._rows()
+        rows = self._rows()
+        # A column that nobody fills is not shown.
+        shown = [n for n, head in enumerate(_HEADS) if not head or any(row[n] for row in rows)]
+        table = "".join(
+            f"<tr>{''.join(f'<{tag} style={_CELL!r}>{escape(row[n])}</{tag}>' for n in shown)}</tr>"
+            for tag, row in [("th", _HEADS), *(("td", row) for row in rows)]
         )
-        heads = "".join(f"<th style={_CELL!r}>{head}</th>" for head in _HEADS)
         panes = "".join(
-            f'<details style="margin:6px 0" open><summary><b>{escape(name)}</b> '
-            f"{escape(summary(stream.transcript, stream.metrics))}</summary>"
-            f"{to_html(stream.transcript, stream.metrics, chart=False)}</details>"
+            f'<details style="margin:6px 0" open><summary><b>{escape(name)}</b></summary>'
+            f"{to_html(stream.transcript, stream.metrics, format=stream.format, chart=False)}</details>"
             for name, stream in zip(self.group.names, self.group.streams, strict=True)
         )
         runs = [
@@ -122,19 +123,22 @@ class GroupView(PageWidget):
         picture = chart_html(runs) if self.group.ended else ""
         return (
             f'<div class="nbstream-static" data-nbstream="{escape(self.uid)}">'
-            f"<table><tr>{heads}</tr>{rows}</table>{panes}{picture}</div>"
+            f"<table>{table}</table>{panes}{picture}</div>"
         )
 
     def _rows(self) -> list[list[str]]:
         def shown(value: float | None, form: str) -> str:
             return "" if value is None else form.format(value)
 
+        def sign(row: dict[str, Any]) -> str:
+            return "" if row["token_source"] in ("provider", "server") else "~"
+
         return [
             [
                 f"★ {row['name']}" if row["winner"] else row["name"],
                 shown(row["ttft"], "{:.2f} s"),
-                shown(row["tokens_per_second"], "{:.0f}"),
-                shown(row["output_tokens"], "{}"),
+                shown(row["tokens_per_second"], sign(row) + "{:,.0f}"),
+                shown(row["output_tokens"] or None, sign(row) + "{:,}"),
                 shown(row["cost"], "${:.4f}"),
                 shown(row["elapsed"], "{:.1f} s"),
                 row["finish_reason"] or row["status"],
