@@ -101,9 +101,11 @@ async def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_self_signed(serve: Serve, self_signed: ssl.SSLContext) -> None:
     server = serve(chat(["hello"]), tls=self_signed)
-    error = await failure(ask(server, retries=2))
+    stream = ask(server, retries=2)
+    error = await failure(stream)
     assert isinstance(error, nb.ConnectError)
     assert "verify=False" in str(error)
+    assert not any(isinstance(e, Retry) for e in stream.events)
     assert not server.requests
     assert (await ask(server, verify=False)).text == "hello"
 
@@ -209,6 +211,30 @@ async def test_retry_after(serve: Serve, form: str) -> None:
     (retry,) = [e for e in stream.events if isinstance(e, Retry)]
     assert retry.wait <= 2
     assert len(server.requests) == 2
+
+
+async def test_a_server_that_asks_for_too_long_a_wait_is_not_asked_again(serve: Serve) -> None:
+    server = serve(answering(429, {"error": {"message": "tomorrow"}}, retry_after="86400"))
+    assert (await failure(ask(server, retries=2))).retry_after == 86400
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 529])
+async def test_a_server_in_trouble_is_asked_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("nbstream.attempts._wait", lambda *_: 0.01)
+
+    async def handler(request: Request) -> None:
+        if len(server.requests) < 3:
+            await request.respond(status, {"error": {"message": "not now"}})
+        else:
+            await chat(["hello"])(request)
+
+    server = serve(handler)
+    stream = ask(server, retries=2)
+    assert (await stream).text == "hello"
+    assert [e.attempt for e in stream.events if isinstance(e, Retry)] == [1, 2]
 
 
 async def test_redirects_keep_the_method_and_guard_the_key(serve: Serve) -> None:
@@ -396,6 +422,7 @@ async def test_silence_is_a_stall_and_pings_do_not_hide_it(
     quiet = serve(sending(then=pinging))
     stream = nb.stream("hi", model=model(quiet), timeout=nb.Timeouts(first=0.3), retries=0)
     assert isinstance(await failure(stream), nb.StreamTimeoutError)
+    assert any(isinstance(e, Stall) and e.first for e in stream.events)
 
 
 async def test_a_server_that_does_not_hang_up(

@@ -329,6 +329,7 @@ async def test_vercel_abort_and_error() -> None:
 
 
 # Chunks and events of the agent libraries ─────────────────────────────────────
+# By their documented shape: no package on PyPI has these classes (mcp-agent is there, without its StreamEvent).
 
 
 @dataclasses.dataclass
