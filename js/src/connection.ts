@@ -101,7 +101,7 @@ export class Connection {
     this.stopping = true;
     this.store.touch();
     this.#send({ kind: "stop" });
-    if (this.model.get("interruptible")) this.#interrupt();
+    if (this.model.get("interruptible") && this.#kernel) this.#interrupt();
     else if (!this.gone) this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
   }
 
@@ -206,15 +206,20 @@ export class Connection {
     this.#timer = this.timers.set(() => this.#ask(), milliseconds);
   }
 
+  /** The kernel, where this host can interrupt it. */
+  get #kernel() {
+    const kernel = this.model.widget_manager?.kernel;
+    return kernel?.interrupt ? kernel : null;
+  }
+
   #interrupt(): void {
     if (this.over) return;
-    const kernel = this.model.widget_manager?.kernel;
-    if (!kernel?.interrupt) {
+    if (!this.#kernel) {
       this.unheard = true;
       this.store.touch();
       return;
     }
-    Promise.resolve(kernel.interrupt()).catch((error) =>
+    Promise.resolve(this.#kernel.interrupt?.()).catch((error) =>
       console.warn("[nbstream] the kernel could not be interrupted", error),
     );
   }

@@ -37,6 +37,18 @@ describe("repair", () => {
     expect(model.sent).toHaveLength(1);
   });
 
+  test("the widget's state may have what messages have not brought", () => {
+    const model = new FakeModel();
+    const connection = connect(model);
+    model.say(frame(4, text("d")));
+    model.traits.snapshot = { n: 3, events: [START, text("a"), text("b"), text("c")] };
+    model.trigger("change:snapshot");
+    expect(connection.store.text).toBe("abcd");
+    model.traits.snapshot = { n: 2, events: [START, text("a")] };
+    model.trigger("change:snapshot");
+    expect(connection.store.text).toBe("abcd");
+  });
+
   test("silence is asked about after two seconds, then less and less often", () => {
     const model = new FakeModel();
     connect(model);
@@ -180,15 +192,19 @@ describe("stop", () => {
     expect(interrupt).toHaveBeenCalledOnce();
   });
 
-  test("a host without a way to interrupt is no error", async () => {
-    const { model, connection } = running();
-    for (const widget_manager of [undefined, {}, { kernel: {} }]) {
-      Object.assign(model, { widget_manager });
-      connection.stopping = false;
-      connection.stop();
-      await vi.advanceTimersByTimeAsync(1100);
+  test("where a host cannot interrupt, a stop that is not heard is known as such", () => {
+    for (const interruptible of [false, true]) {
+      for (const widget_manager of [undefined, {}, { kernel: {} }]) {
+        const { model, connection } = running(interruptible);
+        Object.assign(model, { widget_manager });
+        connection.stop();
+        expect(connection.unheard).toBe(false);
+        vi.advanceTimersByTime(1100);
+        expect(connection.unheard).toBe(true);
+        model.say({ kind: "ack", action: "stop" });
+        expect(connection.unheard).toBe(false);
+      }
     }
-    expect(connection.store.text).toBe("a");
   });
 
   test("an ended run cannot be stopped", () => {
