@@ -109,11 +109,11 @@ async def test_a_view_that_comes_late_is_complete_though_the_kernel_is_busy(note
 
     async def handler(request: Request) -> None:
         request.start()
-        for word in WORDS[:300]:
+        for word in WORDS[:100]:
             await request.send(chat_event({"content": word}))
             await asyncio.sleep(0.01)
         await reloaded.wait()
-        for word in WORDS[300:400]:
+        for word in WORDS[100:300]:
             await request.send(chat_event({"content": word}))
             await asyncio.sleep(0.01)
         await request.send(chat_event({}, "stop") + b"data: [DONE]\n\n")
@@ -121,13 +121,13 @@ async def test_a_view_that_comes_late_is_complete_though_the_kernel_is_busy(note
 
     server = serve(handler)
     await notebook.open([IMPORT, ask(server), "print((await s).finish_reason)"])
-    await expect(notebook.answer).to_contain_text("word299")
+    await expect(notebook.answer).to_contain_text("word99")
     await notebook.page.reload()
     await notebook.status("running")
     await expect(notebook.answer).to_contain_text("word10 ")
     server.call_soon(reloaded.set)
     await notebook.status("done")
-    await expect(notebook.answer).to_have_text("".join(WORDS[:400]).strip())
+    await expect(notebook.answer).to_have_text("".join(WORDS[:300]).strip())
 
 
 async def test_a_comparison_and_a_batch(notebook, serve):
