@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import approx
 
 from nbstream.events import (
     RunEnd,
@@ -42,7 +42,7 @@ def same(a: list[StreamEvent], b: list[StreamEvent]) -> bool:
     left, right = fold(a), fold(b)
     return (
         left.transcript.to_dict() == right.transcript.to_dict()
-        and left.metrics.to_dict() == approx(right.metrics.to_dict())
+        and left.metrics.to_dict() == pytest.approx(right.metrics.to_dict())
     )
 
 
