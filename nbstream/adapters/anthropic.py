@@ -83,9 +83,20 @@ class Anthropic(HTTPModel):
         limit = re.search(r"max_tokens: \d+ > (\d+)", error.body)
         if limit and body["max_tokens"] > int(limit[1]):
             return {**body, "max_tokens": int(limit[1])}
+        if re.search(r"thinking\W+block|redacted_thinking", error.body) and _SIGNED.search(
+            error.body
+        ):  # another model's thoughts, or changed ones: Claude can do without
+            messages = [
+                {**message, "content": kept}
+                for message in body["messages"]
+                if (kept := [b for b in message["content"] if b.get("type") not in _THOUGHTS])
+            ]
+            return {**body, "messages": messages} if messages != body["messages"] else None
         return None
 
 
+_THOUGHTS = ("thinking", "redacted_thinking")
+_SIGNED = re.compile(r"invalid .{0,3}(signature|data)|bound to a different", re.IGNORECASE)
 _JSON_ONLY = "\n\nAnswer with nothing but JSON that fits this schema:\n"
 
 

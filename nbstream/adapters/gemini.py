@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from nbstream.errors import ProviderError
+
 from .base import ChatRequest, Feature
 from .chat_messages import file_of
 from .failures import Endpoint
@@ -75,6 +77,26 @@ class Gemini(HTTPModel):
             if declarations:
                 body["tools"] = [{"functionDeclarations": declarations}, *body["tools"]]
         return with_options(body, top)
+
+    def adapt_body(
+        self, body: dict[str, Any], error: ProviderError, request: ChatRequest
+    ) -> dict[str, Any] | None:
+        said = error.body.lower().replace("_", " ").replace("thoughtsignature", "thought signature")
+        if "thought signature" not in said:
+            return None
+        lacking = "missing" in said
+        contents = [
+            {**content, "parts": [_unchecked(part, lacking) for part in content["parts"]]}
+            for content in body["contents"]
+        ]
+        return {**body, "contents": contents} if contents != body["contents"] else None
+
+
+def _unchecked(part: dict[str, Any], lacking: bool) -> dict[str, Any]:
+    """A call that another model made, or one whose signature is lost, as Google's documentation has it."""
+    if "functionCall" not in part or (lacking and "thoughtSignature" in part):
+        return part
+    return {**part, "thoughtSignature": "skip_thought_signature_validator"}
 
 
 _TOP_LEVEL = {"tools", "toolConfig", "safetySettings", "cachedContent", "systemInstruction"}

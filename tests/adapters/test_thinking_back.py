@@ -179,3 +179,65 @@ async def test_claude_gets_what_it_signed_and_nothing_else(serve: Serve) -> None
         thinking,
         {"type": "tool_use", "id": "c1", "name": "add", "input": {"a": 1}},
     ]
+
+
+def refusing(said: str, good: bytes) -> Handler:
+    """Refuses the first request with the words of the provider."""
+    asked = 0
+
+    async def handler(request: Request) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await request.respond(400, {"error": {"message": said}})
+        else:
+            request.start()
+            await request.send(good)
+            await request.end()
+
+    return handler
+
+
+OTHERS: list[dict[str, Any]] = [
+    {"role": "user", "content": "go"},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+        ],
+        "thinking_blocks": [{"type": "redacted_thinking", "data": "of another"}],
+    },
+    {"role": "tool", "tool_call_id": "c", "content": "2"},
+]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.1.content.0: Invalid `data` in `redacted_thinking` block",
+    ],
+)
+async def test_claude_is_asked_without_the_thoughts_of_another(serve: Serve, said: str) -> None:
+    good = sse({"type": "message_delta", "delta": {"stop_reason": "end_turn"}})
+    server = serve(refusing(said, good))
+    await nb.stream(OTHERS, model=nb.Anthropic("m", base_url=server.url))
+    assert "of another" in server.requests[0].body.decode()
+    content = server.requests[1].json["messages"][1]["content"]
+    assert [block["type"] for block in content] == ["tool_use"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Function call is missing a thought_signature in functionCall parts.",
+        "Corrupted thought signature.",
+    ],
+)
+async def test_gemini_takes_the_calls_of_another(serve: Serve, said: str) -> None:
+    server = serve(refusing(said, sse({"candidates": [{"finishReason": "STOP"}]})))
+    await nb.stream(OTHERS, model=nb.Gemini("m", base_url=server.url))
+    (part,) = server.requests[1].json["contents"][1]["parts"]
+    assert part["thoughtSignature"] == "skip_thought_signature_validator"
+    assert len(server.requests) == 2
