@@ -125,6 +125,29 @@ describe("parts", () => {
     expect(card.querySelector("summary")?.innerText).toBe("Result · 5,000 characters");
   });
 
+  test("the end of long arguments is in sight while they are written", async () => {
+    const stage = new Stage();
+    const { root } = stage.show();
+    const piece = { type: "tool_call_delta", call_id: "c", arguments: `"${"word ".repeat(900)}` };
+    await stage.say(START, { type: "tool_call_start", call_id: "c", block: 0, name: "write" });
+    await stage.say(piece);
+    await stage.say(piece);
+    const box = root.querySelector(".nbs-io") as HTMLElement;
+    const below = () => box.scrollHeight - box.scrollTop - box.clientHeight;
+    expect(box.scrollTop).toBeGreaterThan(0);
+    expect(below()).toBeLessThan(2);
+    box.scrollTop = 10;
+    await painted();
+    await stage.say(piece);
+    expect(box.scrollTop).toBe(10);
+    box.scrollTop = box.scrollHeight;
+    await painted();
+    await stage.say(piece);
+    expect(below()).toBeLessThan(2);
+    await stage.say({ type: "tool_call_end", call_id: "c", arguments: "word ".repeat(3000) });
+    expect(box.scrollTop).toBe(0);
+  });
+
   test("a tool that waits for a word gets it", async () => {
     const stage = new Stage();
     const { root } = stage.show();

@@ -41,6 +41,8 @@ export class ToolBlock implements Block {
   #tokens = 0;
   #offset = 0;
   #parsed = false;
+  #pinned = true;
+  #growing = false;
   #progress = h("div", { class: "nbs-tool-progress", hidden: true });
   #nest = h("div", { class: "nbs-nest" });
   /** Where the run of an agent that this tool asks stands. */
@@ -66,6 +68,10 @@ export class ToolBlock implements Block {
       button("approve", "Approve", null, decide("approved")),
       button("deny", "Deny", null, decide("denied")),
     );
+    this.#argumentsBox.addEventListener("scroll", () => {
+      const { scrollTop, scrollHeight, clientHeight } = this.#argumentsBox;
+      this.#pinned = scrollHeight - scrollTop - clientHeight < 8;
+    });
     const head = h("div", { class: "nbs-tool-head" }, icon("tool"), this.#name, this.#status);
     this.node = h(
       "div",
@@ -129,6 +135,17 @@ export class ToolBlock implements Block {
 
   settle(): void {
     this.write();
+  }
+
+  /** What is being written stays in sight, unless the reader scrolled away; in the end it begins at the top. */
+  measure(): void {
+    const box = this.#argumentsBox;
+    if (this.#part?.status === "streaming") {
+      if (this.#pinned) box.scrollTop = box.scrollHeight;
+    } else if (this.#growing) {
+      box.scrollTop = 0;
+    }
+    this.#growing = this.#part?.status === "streaming";
   }
 
   /** Nobody says when a tool starts: it has been called, and the run goes on. */
