@@ -74,7 +74,9 @@ FLAGS = (
     ),
     Flag(("--bg",), "return at once; NAME is bound to the Stream", "", {"action": "store_true"}),
     Flag(("--record",), "record the run, event by event, for nbstream.replay", "FILE"),
-    Flag(("--raw",), "the recording keeps the provider's bytes as well", "", {"action": "store_true"}),
+    Flag(
+        ("--raw",), "the recording keeps the provider's bytes as well", "", {"action": "store_true"}
+    ),
     Flag(("-u", "--usage"), "print the provider's token usage", "", {"action": "store_true"}),
     Flag(("-R", "--hide-thinking"), "do not show thinking", "", {"action": "store_true"}),
     Flag(("--no-chart",), "no speed chart", "", {"action": "store_true"}),
