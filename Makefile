@@ -32,7 +32,6 @@ lint: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/pyright
 	$(BIN)/python js/protocol.py --check
 	$(BIN)/python scripts/readme.py --check
-	$(BIN)/python scripts/readme.py --check
 	cd js && npm run check
 
 format: $(VENV)/.dev $(NODE_MODULES)
