@@ -29,9 +29,9 @@ def gather(
 
         responses = await nb.gather(prompts, model="gpt-4o-mini", concurrency=32)
 
-    The answers come in the order of the prompts. One that fails is a `Response` with `status` "error" and
-    its partial text; the others go on. Other arguments are those of `nbstream.stream`. The batch starts
-    when it is displayed, awaited or asked for its result.
+    In a notebook the cell shows the progress. The answers come in the order of the prompts. One that
+    fails is a `Response` with `status` "error" and its partial text; the others go on. Other arguments are
+    those of `nbstream.stream`. The batch starts when it is displayed, awaited or asked for its result.
 
     Raises `UsageError` for an unknown model, an empty prompt, or a concurrency below 1.
     """
@@ -90,7 +90,13 @@ class StreamBatch(Together):
             if stream.status == "running":
                 stream.stop()
 
+    def _show(self) -> None:
+        """Somebody waits: a cell that shows nothing of it yet shows the progress."""
+        if self.shown_in is None and not self.ended and cell.in_notebook():
+            cell.show_batch(self)
+
     async def _end(self) -> None:
+        self._show()
         assert self._running is not None
         await asyncio.shield(asyncio.wrap_future(self._running))
 
@@ -99,6 +105,7 @@ class StreamBatch(Together):
 
         After `timeout` seconds it raises `StreamTimeoutError`, and the batch goes on. An interrupt stops it.
         """
+        self._show()
         running = self.start()._running
         assert running is not None
         try:

@@ -46,6 +46,16 @@ def test_show_shows_at_once_and_once(shell):
         assert cell.result == "0 1 2 ", last_line
 
 
+@pytest.mark.parametrize("wait", ["await batch", "batch.result()"])
+def test_who_waits_for_a_batch_sees_its_progress_once(shell, wait):
+    cell = shell.run(
+        f"batch = nb.gather(['a', 'b'], model=quick)\nanswers = {wait}\nanswers = {wait}"
+    )
+    assert len(cell.outputs) == 1
+    assert cell.outputs[0]["data"]["text/plain"].startswith("2 of 2 answered")
+    assert not shell.run("_ = await batch; batch.result()[0].status == 'done'").outputs[1:]
+
+
 def test_result_inside_a_cell_shows_the_same(shell):
     cell = shell.run("s = nb.stream('hello', model=quick); display(s); s.result().text[:5]")
     assert cell.result == "'Hello'"
