@@ -71,11 +71,19 @@ def options_for(stream: Stream, options: dict[str, Any]) -> dict[str, Any]:
     """The options of its view: those given, and what the session and the stream say."""
     if (chart := setting("chart", options.get("chart"))) is not None:
         options["chart"] = chart
-    if (turn := stream.source.turn) is not None:
-        if turn.structured:
-            options.setdefault("format", "json")
-        options["note"] = options.get("note") or turn.note
+    turn = stream.source.turn
+    if turn is not None and turn.structured:
+        options.setdefault("format", "json")
+    options["note"] = options.get("note") or _note(stream)
     return options
+
+
+def _note(stream: Stream) -> str:
+    """What stands beside its title."""
+    if stream.source.recorded:
+        return "From a recording"
+    turn = stream.source.turn
+    return turn.note if turn else ""
 
 
 def show_group(group: StreamGroup) -> None:
@@ -194,8 +202,7 @@ def print_live(stream: Stream, **options: Any) -> None:
     """Print `stream` in this terminal as it arrives. Options: thinking, note."""
     from .terminal import TerminalView
 
-    turn = stream.source.turn
-    if note := options.get("note") or (turn.note if turn else ""):
+    if note := options.get("note") or _note(stream):
         print(note)
     stream.on(TerminalView(stream, thinking=options.get("thinking") != "hidden"))
     _shown[stream.transcript] = _execution_count()
