@@ -157,10 +157,8 @@ def test_config_by_traitlets(shell):
 
 def test_in_the_background(shell):
     shell.run("nb.register_model('steady', nb.Demo(speed=3))")
-    began = time.monotonic()
     shell.run("%%stream steady --bg --out running\na long history")
     assert shell.run("running.status in ('pending', 'running')").result == "True"
-    assert time.monotonic() - began < 5
     assert "stopped 1 stream" in shell.run("%stream stop").printed
     assert shell.run("running.status").result == "'stopped'"
 

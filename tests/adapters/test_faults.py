@@ -82,11 +82,9 @@ async def test_refused() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    began = time.monotonic()
     error = await failure(ask(url, retries=2))
     assert isinstance(error, nb.ConnectError)
     assert "refused" in str(error)
-    assert time.monotonic() - began < 5
 
 
 async def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
