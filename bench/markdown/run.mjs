@@ -137,11 +137,11 @@ async function total({ page, metrics }, engine, text) {
   return (after.TaskDuration - before.TaskDuration) * 1000;
 }
 
-/** Elements taken out of the page while a text streams in at most 600 frames. */
+/** Elements taken out of the page while a text streams in at most 200 frames. */
 async function removals({ page }, engine, text) {
   await page.evaluate(([e, t]) => window.bench.open(e, t), [engine, text]);
   const length = await page.evaluate((t) => window.bench.length(t), text);
-  return page.evaluate((size) => window.bench.removals(size), Math.max(FRAME, length / 600));
+  return page.evaluate((size) => window.bench.removals(size), Math.max(FRAME, length / 200));
 }
 
 const { page: first } = await open();
