@@ -15,7 +15,7 @@ from .portal import portal
 from .response import Response
 from .run import Stream
 from .start import stream as start_stream
-from .together import Together, end_of
+from .together import Together
 
 
 def gather(
@@ -91,12 +91,15 @@ class StreamBatch(Together):
                 stream.stop()
 
     def _show(self) -> None:
-        """Somebody waits: a cell that shows nothing of it yet shows the progress."""
+        # Somebody waits. Called before the start, since a batch may be over at once.
         if self.shown_in is None and not self.ended and cell.in_notebook():
             cell.show_batch(self)
 
-    async def _end(self) -> None:
+    async def _wait(self) -> list[Response]:
         self._show()
+        return await super()._wait()
+
+    async def _end(self) -> None:
         assert self._running is not None
         await asyncio.shield(asyncio.wrap_future(self._running))
 
@@ -150,7 +153,7 @@ class StreamBatch(Together):
                     return
                 stream.start()
                 self._changed()
-                await end_of(stream)
+                await stream.until_ended()
                 self._changed()
 
         workers = min(self.concurrency, len(self.streams))
