@@ -8,20 +8,12 @@ from typing import Any, overload
 
 import msgspec
 
-from .events import (
-    RefusalDelta,
-    StreamEvent,
-    TextDelta,
-    ThinkingDelta,
-    ToolCallDelta,
-    to_builtins,
-)
+from .events import Delta, StreamEvent, to_builtins
 from .tables import to_pandas
 
 #: Events that are packed together; the newest so many and more are always as they came.
 BLOCK = 4096
 
-_DELTAS = {TextDelta, ThinkingDelta, RefusalDelta, ToolCallDelta}
 _decoder = msgspec.json.Decoder(list[StreamEvent])
 
 Block = bytes | list[StreamEvent]
@@ -105,7 +97,7 @@ class EventList(Sequence[StreamEvent]):
 
 def _pack(events: list[StreamEvent]) -> Block:
     """The block as bytes; as it is where that would lose anything."""
-    if any(type(event) not in _DELTAS for event in events):
+    if not all(isinstance(event, Delta) for event in events):
         return events
     try:
         return zlib.compress(msgspec.json.encode(events), 1)

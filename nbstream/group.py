@@ -13,7 +13,7 @@ from .response import Response
 from .run import Stream
 from .start import stream as start_stream
 from .tables import names_of, row_of
-from .together import Together, end_of
+from .together import Together
 
 
 def compare(
@@ -98,7 +98,7 @@ class StreamGroup(Together):
         self._changed()
 
     async def _end(self) -> None:
-        await asyncio.gather(*(end_of(stream) for stream in self.streams))
+        await asyncio.gather(*(stream.until_ended() for stream in self.streams))
 
     def result(self, timeout: float | None = None) -> list[Response]:
         """The answers, waiting for them here. A stream that fails is an answer with `status` "error".

@@ -28,7 +28,6 @@ from .group import StreamGroup, compare
 from .history import History
 from .response import Response
 from .run import Stream
-from .together import end_of
 
 NO_MODEL = (
     "This is the demo model: offline, its answers are canned. For a real one run "
@@ -78,7 +77,7 @@ class StreamMagics(Configurable):
             if isinstance(stream, StreamGroup):
                 await stream
             else:
-                await end_of(stream)
+                await stream.until_ended()
         return self._finish(stream, options)
 
     def run_cell_now(self, line: str, body: str) -> Response | StreamGroup | None:
@@ -91,8 +90,7 @@ class StreamMagics(Configurable):
             if isinstance(stream, StreamGroup):
                 stream.result()
             else:
-                while not stream.ended:
-                    stream.wait_for(len(stream.events))
+                stream.wait_until_ended()
         return self._finish(stream, options)
 
     def _start(

@@ -81,8 +81,7 @@ def _wait_for(streams: list[Stream]) -> None:
     for stream in streams:
         stream.start(background=True)
     for stream in streams:
-        while not stream.ended:
-            stream.wait_for(len(stream.events))
+        stream.wait_until_ended()
 
 
 def _until_rerun(view: View, stop: Callable[[], None]) -> View:

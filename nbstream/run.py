@@ -139,8 +139,7 @@ class Stream(Answer):
     async def _wait(self) -> Response:
         self.start()
         try:
-            while not self.ended:
-                await self.more(len(self.events))
+            await self.until_ended()
             if self._callback_tasks:
                 await asyncio.wait(self._callback_tasks)
         except asyncio.CancelledError:
@@ -211,6 +210,16 @@ class Stream(Answer):
         if raw:
             self._pump.taps.append(recorder)
         return self.on(recorder)
+
+    async def until_ended(self) -> None:
+        """Wait until it has ended, however it does."""
+        while not self.ended:
+            await self.more(len(self.events))
+
+    def wait_until_ended(self) -> None:
+        """The same, blocking. Starts the stream."""
+        while not self.ended:
+            self.wait_for(len(self.events))
 
     async def more(self, seen: int) -> None:
         """Wait until there are more than `seen` events, or the end."""

@@ -62,9 +62,3 @@ class Together:
     def _changed(self) -> None:
         for listener in self._listeners:
             listener()
-
-
-async def end_of(stream: Stream) -> None:
-    """Wait until a stream has ended, however it does."""
-    while not stream.ended:
-        await stream.more(len(stream.events))
