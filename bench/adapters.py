@@ -25,15 +25,16 @@ from typing import Any
 import httpx
 import orjson
 
-from nbstream.adapters.anthropic import Anthropic
-from nbstream.adapters.base import ChatModel, Source
-from nbstream.adapters.objects import adapt
-from nbstream.adapters.ollama import Ollama
-from nbstream.adapters.openai_compatible import OpenAICompatible
+from nbstream.adapters.models.anthropic import Anthropic
+from nbstream.adapters.models.base import ChatModel
+from nbstream.adapters.models.ollama import Ollama
+from nbstream.adapters.models.openai_compatible import OpenAICompatible
+from nbstream.adapters.sources.objects import adapt
+from nbstream.adapters.sources.source import Source
 from nbstream.events import RunStart
-from nbstream.metrics import Metrics
-from nbstream.run import Stream
-from nbstream.transcript import Transcript
+from nbstream.fold.metrics import Metrics
+from nbstream.fold.transcript import Transcript
+from nbstream.runs.stream import Stream
 
 KEY = "sk-0123456789abcdef"
 ASK: Any = [{"role": "user", "content": "hi"}]
@@ -256,7 +257,7 @@ async def langchain(url: str) -> int:
 
 
 async def litellm(url: str) -> int:
-    from nbstream.adapters.litellm import load
+    from nbstream.adapters.models.litellm import load
 
     library = await load()
     asking = {"model": "openai/m", "api_base": url, "api_key": KEY, "messages": ASK, "stream": True}

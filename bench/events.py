@@ -17,8 +17,8 @@ import orjson
 import pydantic
 
 from nbstream import events
-from nbstream.metrics import Metrics
-from nbstream.transcript import Transcript
+from nbstream.fold.metrics import Metrics
+from nbstream.fold.transcript import Transcript
 
 
 @dataclasses.dataclass(slots=True)

@@ -32,7 +32,7 @@ CHATLAS = Path(sys.prefix) / "chatlas"
 SETUP = """
 from IPython.display import HTML, Markdown, display
 import ipywidgets, nbstream as nb
-from nbstream.widget import Runtime
+from nbstream.widgets.stream import Runtime
 %load_ext nbstream
 Runtime.shared().hydrates = True  # as JupyterLab says
 chunks = {chunks!r}

@@ -8,64 +8,64 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .adapters.anthropic import Anthropic as Anthropic
-    from .adapters.base import ChatModel as ChatModel
-    from .adapters.base import ChatRequest as ChatRequest
-    from .adapters.base import Timeouts as Timeouts
-    from .adapters.demo import Demo as Demo
-    from .adapters.gemini import Gemini as Gemini
-    from .adapters.litellm import LiteLLM as LiteLLM
-    from .adapters.ollama import Ollama as Ollama
-    from .adapters.openai_compatible import OpenAICompatible as OpenAICompatible
-    from .adapters.openai_responses import OpenAIResponses as OpenAIResponses
-    from .adapters.registry import model as model
-    from .adapters.registry import models as models
-    from .adapters.registry import register_model as register_model
-    from .adapters.registry import unregister_model as unregister_model
-    from .adapters.scripted import Scripted as Scripted
-    from .agent import Agent as Agent
-    from .batch import StreamBatch as StreamBatch
-    from .batch import gather as gather
-    from .charts import MetricsTable as MetricsTable
-    from .charts import RateChart as RateChart
+    from .adapters.models.anthropic import Anthropic as Anthropic
+    from .adapters.models.base import ChatModel as ChatModel
+    from .adapters.models.base import ChatRequest as ChatRequest
+    from .adapters.models.demo import Demo as Demo
+    from .adapters.models.gemini import Gemini as Gemini
+    from .adapters.models.litellm import LiteLLM as LiteLLM
+    from .adapters.models.ollama import Ollama as Ollama
+    from .adapters.models.openai_compatible import OpenAICompatible as OpenAICompatible
+    from .adapters.models.openai_responses import OpenAIResponses as OpenAIResponses
+    from .adapters.models.registry import model as model
+    from .adapters.models.registry import models as models
+    from .adapters.models.registry import register_model as register_model
+    from .adapters.models.registry import unregister_model as unregister_model
+    from .adapters.models.scripted import Scripted as Scripted
+    from .adapters.transport.timeouts import Timeouts as Timeouts
+    from .agents.agent import Agent as Agent
+    from .agents.history import History as History
+    from .agents.tools import Tool as Tool
+    from .agents.tools import tool as tool
+    from .agents.workflow import Step as Step
+    from .agents.workflow import Workflow as Workflow
+    from .api import record_to as record_to
+    from .api import replay as replay
+    from .api import show as show
+    from .api import stream as stream
+    from .batches.batch import StreamBatch as StreamBatch
+    from .batches.batch import gather as gather
+    from .batches.group import StreamGroup as StreamGroup
+    from .batches.group import compare as compare
     from .config import configure as configure
-    from .errors import AuthenticationError as AuthenticationError
-    from .errors import ConnectError as ConnectError
-    from .errors import ContentFilterError as ContentFilterError
-    from .errors import ContextLengthError as ContextLengthError
-    from .errors import ModelNotFoundError as ModelNotFoundError
-    from .errors import NbstreamError as NbstreamError
-    from .errors import OutputValidationError as OutputValidationError
-    from .errors import ProtocolError as ProtocolError
-    from .errors import ProviderError as ProviderError
-    from .errors import RateLimitError as RateLimitError
-    from .errors import ServerError as ServerError
-    from .errors import StreamInterruptedError as StreamInterruptedError
-    from .errors import StreamTimeoutError as StreamTimeoutError
-    from .errors import ToolError as ToolError
-    from .errors import UsageError as UsageError
     from .events import StreamEvent as StreamEvent
-    from .group import StreamGroup as StreamGroup
-    from .group import compare as compare
-    from .history import History as History
-    from .response import Response as Response
-    from .run import Stream as Stream
-    from .serve import asgi_app as asgi_app
-    from .serve import sse as sse
-    from .start import record_to as record_to
-    from .start import replay as replay
-    from .start import show as show
-    from .start import stream as stream
-    from .tools import Tool as Tool
-    from .tools import tool as tool
-    from .widget import StreamView as StreamView
-    from .workflow import Step as Step
-    from .workflow import Workflow as Workflow
+    from .events.errors import AuthenticationError as AuthenticationError
+    from .events.errors import ConnectError as ConnectError
+    from .events.errors import ContentFilterError as ContentFilterError
+    from .events.errors import ContextLengthError as ContextLengthError
+    from .events.errors import ModelNotFoundError as ModelNotFoundError
+    from .events.errors import NbstreamError as NbstreamError
+    from .events.errors import OutputValidationError as OutputValidationError
+    from .events.errors import ProtocolError as ProtocolError
+    from .events.errors import ProviderError as ProviderError
+    from .events.errors import RateLimitError as RateLimitError
+    from .events.errors import ServerError as ServerError
+    from .events.errors import StreamInterruptedError as StreamInterruptedError
+    from .events.errors import StreamTimeoutError as StreamTimeoutError
+    from .events.errors import ToolError as ToolError
+    from .events.errors import UsageError as UsageError
+    from .render.response import Response as Response
+    from .runs.stream import Stream as Stream
+    from .serve.app import asgi_app as asgi_app
+    from .serve.app import sse as sse
+    from .widgets.chart import MetricsTable as MetricsTable
+    from .widgets.chart import RateChart as RateChart
+    from .widgets.stream import StreamView as StreamView
 
 #: Public names, and the room each lives in. Loaded on first use: `import nbstream` stays light.
 _ROOMS = {
     "events": ("StreamEvent",),
-    "errors": (
+    "events.errors": (
         "NbstreamError",
         "UsageError",
         "ProviderError",
@@ -82,29 +82,30 @@ _ROOMS = {
         "OutputValidationError",
         "ToolError",
     ),
-    "adapters.anthropic": ("Anthropic",),
-    "agent": ("Agent",),
-    "adapters.base": ("ChatModel", "ChatRequest", "Timeouts"),
-    "adapters.demo": ("Demo",),
-    "adapters.litellm": ("LiteLLM",),
-    "adapters.gemini": ("Gemini",),
-    "adapters.ollama": ("Ollama",),
-    "adapters.openai_compatible": ("OpenAICompatible",),
-    "adapters.openai_responses": ("OpenAIResponses",),
-    "adapters.registry": ("model", "models", "register_model", "unregister_model"),
-    "adapters.scripted": ("Scripted",),
-    "batch": ("StreamBatch", "gather"),
-    "charts": ("MetricsTable", "RateChart"),
+    "adapters.models.anthropic": ("Anthropic",),
+    "agents.agent": ("Agent",),
+    "adapters.models.base": ("ChatModel", "ChatRequest"),
+    "adapters.transport.timeouts": ("Timeouts",),
+    "adapters.models.demo": ("Demo",),
+    "adapters.models.litellm": ("LiteLLM",),
+    "adapters.models.gemini": ("Gemini",),
+    "adapters.models.ollama": ("Ollama",),
+    "adapters.models.openai_compatible": ("OpenAICompatible",),
+    "adapters.models.openai_responses": ("OpenAIResponses",),
+    "adapters.models.registry": ("model", "models", "register_model", "unregister_model"),
+    "adapters.models.scripted": ("Scripted",),
+    "batches.batch": ("StreamBatch", "gather"),
+    "widgets.chart": ("MetricsTable", "RateChart"),
     "config": ("configure",),
-    "group": ("StreamGroup", "compare"),
-    "history": ("History",),
-    "response": ("Response",),
-    "run": ("Stream",),
-    "serve": ("asgi_app", "sse"),
-    "start": ("record_to", "replay", "show", "stream"),
-    "tools": ("Tool", "tool"),
-    "widget": ("StreamView",),
-    "workflow": ("Step", "Workflow"),
+    "batches.group": ("StreamGroup", "compare"),
+    "agents.history": ("History",),
+    "render.response": ("Response",),
+    "runs.stream": ("Stream",),
+    "serve.app": ("asgi_app", "sse"),
+    "api": ("record_to", "replay", "show", "stream"),
+    "agents.tools": ("Tool", "tool"),
+    "widgets.stream": ("StreamView",),
+    "agents.workflow": ("Step", "Workflow"),
 }
 
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
@@ -117,9 +118,9 @@ def __getattr__(name: str) -> Any:
     if room is None:
         raise AttributeError(f"module 'nbstream' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{room}", __name__), name)
-    if room not in ("events", "errors"):
-        for displays in ("cell", "marimo"):
-            importlib.import_module(f".{displays}", __name__)
+    if room not in ("events", "events.errors"):
+        for displays in ("notebook", "marimo"):
+            importlib.import_module(f".hosts.{displays}", __name__)
     globals()[name] = value
     return value
 
@@ -130,13 +131,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext nbstream`: registers `%%stream` and `%stream`."""
-    from .magic import register
+    from .magic.magics import register
 
     register(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """`%unload_ext nbstream`."""
-    from .magic import unregister
+    from .magic.magics import unregister
 
     unregister(shell)

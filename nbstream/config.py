@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .errors import UsageError
+from .events.errors import UsageError
 
 _SETTINGS: dict[str, str] = {
     "model": "the model where none is named",

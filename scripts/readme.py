@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from nbstream.flags import FLAGS, choices, signature
+from nbstream.magic.flags import FLAGS, choices, signature
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"(<!-- flags -->\n).*?(<!-- /flags -->)", re.S)

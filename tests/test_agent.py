@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 import nbstream as nb
-from nbstream.adapters.base import ChatRequest
+from nbstream.adapters.models.base import ChatRequest
 from nbstream.events import (
     ContentPart,
     IterationEnd,
@@ -34,8 +34,8 @@ from nbstream.events import (
     Usage,
     Warning,
 )
-from nbstream.order import Order
-from nbstream.wire import FrameLog
+from nbstream.events.order import Order
+from nbstream.wire.frames import FrameLog
 
 
 def call(name: str, arguments: Any = None, call_id: str = "c1", block: int = 1) -> list[Any]:
@@ -342,7 +342,7 @@ async def test_stop_between_iterations():
 
 
 async def test_a_slow_tool_is_no_stall_and_no_timeout(monkeypatch):
-    monkeypatch.setattr("nbstream.pump.STALL_AFTER", 0.05)
+    monkeypatch.setattr("nbstream.runs.pump.STALL_AFTER", 0.05)
 
     async def slow():
         await asyncio.sleep(0.3)
@@ -400,7 +400,7 @@ async def test_only_the_chosen_tools_ask():
     ("default", "decision", "status"), [(False, "timeout", "denied"), (True, "approved", "done")]
 )
 async def test_nobody_there_takes_the_default(monkeypatch, default, decision, status):
-    monkeypatch.setattr("nbstream.approval.GRACE", 0.05)
+    monkeypatch.setattr("nbstream.agents.approval.GRACE", 0.05)
     model = scripted(call("add", {"a": 1, "b": 1}), "ok")
     stream = nb.Agent(model, [add], approve=True, approval_default=default).stream("go")
     response = await asyncio.wait_for(stream, 10)

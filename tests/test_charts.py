@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nbstream as nb
-from nbstream.charts import MOST_POINTS
+from nbstream.widgets.chart import MOST_POINTS
 from tests.servers import chat
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nbstream.magic import first_code
+from nbstream.magic.magics import first_code
 from tests.kernel import Cell, TestKernel
 from tests.kernel import kernel as running_kernel
 from tests.servers import Server, chat

@@ -141,7 +141,7 @@ def test_nothing_to_compare(wrong):
 
 
 async def test_the_saved_form_has_every_answer_and_no_script(servers):
-    from nbstream.group_view import GroupView
+    from nbstream.widgets.group import GroupView
 
     fast, slow, broken = servers
     group = nb.compare("hello", models=[model(fast, "<b>a"), model(slow, "b"), model(broken, "c")])

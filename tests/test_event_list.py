@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbstream import event_list
-from nbstream.event_list import EventList
 from nbstream.events import RunEnd, StreamEvent, TextDelta, ToolCallDelta, ToolProgress, stamp
+from nbstream.logs import event_list
+from nbstream.logs.event_list import EventList
 
 odd = object()
 events = st.one_of(

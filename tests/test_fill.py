@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nbstream.fill import fill
+from nbstream.agents.fill import fill
 
 NAMES = {
     "name": "Ada",

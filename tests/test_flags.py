@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nbstream import UsageError
-from nbstream.flags import FLAGS, help_text, parse
+from nbstream.magic.flags import FLAGS, help_text, parse
 
 
 def test_model_first_like_other_ai_magics():

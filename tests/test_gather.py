@@ -83,7 +83,7 @@ async def test_stop_begins_nothing_more(serve):
 
 
 async def test_the_view_counts_and_opens(serve):
-    from nbstream.batch_view import BatchView
+    from nbstream.widgets.batch import BatchView
 
     batch = ask(serve(Flaky(delay=0.1)), 40, 8)
     view = BatchView(batch)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from nbstream import events
-from nbstream.transcript import Transcript
-from nbstream.wire import FrameLog
+from nbstream.fold.transcript import Transcript
+from nbstream.wire.frames import FrameLog
 
 FOLDER = Path(__file__).parent / "golden"
 CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}

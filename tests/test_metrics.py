@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 import nbstream as nb
-from nbstream import pricing
 from nbstream.events import (
     IterationEnd,
     IterationStart,
@@ -23,9 +22,10 @@ from nbstream.events import (
     Usage,
     stamp,
 )
-from nbstream.metrics import Metrics
-from nbstream.recording import read_recording
-from nbstream.sampling import CurrentRate, Gaps, Series
+from nbstream.fold.metrics import Metrics
+from nbstream.fold.sampling import CurrentRate, Gaps, Series
+from nbstream.logs.recording import read_recording
+from nbstream.runs import pricing
 
 TAPES = Path(__file__).parent / "tapes"
 

@@ -15,7 +15,7 @@ from nbstream.events import (
     ToolCallStart,
     ToolResult,
 )
-from nbstream.order import Order, end_tool_call
+from nbstream.events.order import Order, end_tool_call
 
 START = RunStart("r")
 

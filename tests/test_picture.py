@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 import pytest
 
 from nbstream.events import RunEnd, RunStart, TextDelta, stamp
-from nbstream.frozen import to_html
-from nbstream.metrics import Metrics
-from nbstream.picture import chart_html, curve, speed_svg
-from nbstream.recording import read_recording
-from nbstream.transcript import Transcript
+from nbstream.fold.metrics import Metrics
+from nbstream.fold.transcript import Transcript
+from nbstream.logs.recording import read_recording
+from nbstream.render.picture import chart_html, curve, speed_svg
+from nbstream.render.saved import to_html
 
 TAPES = Path(__file__).parent / "tapes"
 SVG = "{http://www.w3.org/2000/svg}"

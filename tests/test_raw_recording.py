@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 import nbstream as nb
-from nbstream.adapters.base import ChatModel
+from nbstream.adapters.models.base import ChatModel
 from nbstream.events import Retry, RunStart, StreamEvent, TextDelta, stamp
-from nbstream.recording import Answer, AnswerBytes, AnswerEnd, read_lines, read_recording
+from nbstream.logs.recording import Answer, AnswerBytes, AnswerEnd, read_lines, read_recording
 from tests.servers import Request, chat, chat_event
 
 TAPES = Path(__file__).parent / "tapes"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nbstream as nb
-from nbstream.adapters.base import Source
+from nbstream.adapters.sources.source import Source
 from nbstream.events import (
     Citation,
     Error,
@@ -28,8 +28,8 @@ from nbstream.events import (
     Warning,
     stamp,
 )
-from nbstream.recording import read_recording, write_recording
-from nbstream.run import Stream
+from nbstream.logs.recording import read_recording, write_recording
+from nbstream.runs.stream import Stream
 
 
 def recorded(path, delay=0.0):
@@ -120,7 +120,7 @@ def test_a_killed_process_loses_nothing_but_a_torn_line(tmp_path):
     code = f"""
 import os, signal
 from nbstream.events import RunStart, TextDelta
-from nbstream.recording import Recorder
+from nbstream.logs.recording import Recorder
 record = Recorder({str(path)!r})
 record(RunStart("r"))
 for n in range(1000):
@@ -237,7 +237,7 @@ def test_a_replay_measures_what_was_recorded(tmp_path, speed):
 
 
 def test_a_recorded_stall_is_not_told_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr("nbstream.pump.STALL_AFTER", 0.2)
+    monkeypatch.setattr("nbstream.runs.pump.STALL_AFTER", 0.2)
 
     async def events():
         yield TextDelta(0, "one ")

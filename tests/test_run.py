@@ -12,8 +12,9 @@ import pytest
 
 import nbstream as nb
 from nbstream import events as ev
-from nbstream.adapters.base import Source, Timeouts
-from nbstream.run import Stream
+from nbstream.adapters.sources.source import Source
+from nbstream.adapters.transport.timeouts import Timeouts
+from nbstream.runs.stream import Stream
 
 
 class Words:
@@ -253,9 +254,9 @@ async def test_a_source_that_will_not_close_keeps_nobody_waiting():
 def test_interpreter_exit_with_an_open_stream_is_quiet():
     code = """
 import asyncio
-from nbstream.adapters.base import Source
+from nbstream.adapters.sources.source import Source
 from nbstream.events import TextDelta
-from nbstream.run import Stream
+from nbstream.runs.stream import Stream
 async def events():
     try:
         while True:
@@ -390,7 +391,7 @@ async def test_a_blocked_loop_is_not_a_silent_server():
 
 
 async def test_silence_is_said(monkeypatch):
-    monkeypatch.setattr("nbstream.pump.STALL_AFTER", 0.05)
+    monkeypatch.setattr("nbstream.runs.pump.STALL_AFTER", 0.05)
     stream = Words(2, 0.2).stream()
     await stream
     stalls = [event for event in stream.events if isinstance(event, ev.Stall)]

@@ -20,9 +20,9 @@ import pytest
 import uvicorn
 
 import nbstream as nb
-from nbstream.agui import AguiEncoder
 from nbstream.events import decode, encode
-from nbstream.response import fold
+from nbstream.render.response import fold
+from nbstream.serve.agui import AguiEncoder
 from tests.servers import chat
 from tests.test_agent import add, call, scripted
 

@@ -18,8 +18,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 import nbstream as nb
-from nbstream.results import MAX_ROWS, MAX_TEXT, result_of
-from nbstream.tools import as_tools
+from nbstream.agents.results import MAX_ROWS, MAX_TEXT, result_of
+from nbstream.agents.tools import as_tools
 
 
 class Unit(Enum):

@@ -18,8 +18,8 @@ from nbstream.events import (
     decode,
     stamp,
 )
-from nbstream.response import fold
-from nbstream.wire import KERNEL_RATE, VIEW_RATE, FrameLog, frame_interval, history
+from nbstream.render.response import fold
+from nbstream.wire.frames import KERNEL_RATE, VIEW_RATE, FrameLog, frame_interval, history
 
 deltas = st.one_of(
     st.builds(TextDelta, st.integers(0, 2), st.text(), st.integers(0, 1)),

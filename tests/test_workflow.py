@@ -12,8 +12,8 @@ import pytest
 
 import nbstream as nb
 from nbstream.events import IterationEnd, StepEnd, StepStart, TextDelta, Usage
-from nbstream.frozen import to_html, to_text
-from nbstream.terminal import TerminalView
+from nbstream.hosts.terminal import TerminalView
+from nbstream.render.saved import to_html, to_text
 from tests.test_agent import add, call, deciding, legal, of, scripted
 
 

@@ -6,20 +6,20 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-from nbstream.adapters.anthropic_messages import MessagesDecoder
-from nbstream.adapters.bedrock import BedrockDecoder, EventStreamFramer
-from nbstream.adapters.body import Body
-from nbstream.adapters.cohere import CohereDecoder
-from nbstream.adapters.decoding import PayloadDecoder
-from nbstream.adapters.failures import Endpoint
-from nbstream.adapters.gemini_content import GeminiDecoder
-from nbstream.adapters.lines import LineDecoder
-from nbstream.adapters.ollama import OllamaDecoder
-from nbstream.adapters.openai_chat import ChatDecoder
-from nbstream.adapters.responses import ResponsesDecoder
+from nbstream.adapters.transport.failures import Endpoint
+from nbstream.adapters.transport.lines import LineDecoder
+from nbstream.adapters.wires.anthropic_messages import MessagesDecoder
+from nbstream.adapters.wires.bedrock import BedrockDecoder, EventStreamFramer
+from nbstream.adapters.wires.body import Body
+from nbstream.adapters.wires.cohere import CohereDecoder
+from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.gemini_content import GeminiDecoder
+from nbstream.adapters.wires.ollama_chat import OllamaDecoder
+from nbstream.adapters.wires.openai_chat import ChatDecoder
+from nbstream.adapters.wires.responses import ResponsesDecoder
 from nbstream.events import RunStart, StreamEvent
-from nbstream.order import Order
-from nbstream.response import Response, fold
+from nbstream.events.order import Order
+from nbstream.render.response import Response, fold
 
 DECODERS: dict[str, type[PayloadDecoder]] = {
     "chat": ChatDecoder,

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 import nbstream as nb
-from nbstream.adapters.bedrock import BedrockDecoder, EventStreamFramer
-from nbstream.adapters.body import Body
-from nbstream.adapters.objects import adapt
+from nbstream.adapters.sources.objects import adapt
+from nbstream.adapters.wires.bedrock import BedrockDecoder, EventStreamFramer
+from nbstream.adapters.wires.body import Body
 from tests.adapters.reading import response_of
 
 KEY = "sk-0123456789abcdef"

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbstream.adapters.body import Body
-from nbstream.adapters.json_paths import PathWriter
-from nbstream.errors import NbstreamError, ProtocolError, ProviderError, ServerError
+from nbstream.adapters.wires.body import Body
+from nbstream.adapters.wires.json_paths import PathWriter
 from nbstream.events import (
     Citation,
     ContentPart,
@@ -27,7 +26,8 @@ from nbstream.events import (
     Usage,
     Warning,
 )
-from nbstream.response import Response
+from nbstream.events.errors import NbstreamError, ProtocolError, ProviderError, ServerError
+from nbstream.render.response import Response
 from tests.adapters.reading import DECODERS, ENDPOINT, body_of, one_by_one, read, response_of
 from tests.servers import sse
 

@@ -21,7 +21,7 @@ import pytest
 
 import nbstream as nb
 from nbstream.events import Retry, RunEnd, Stall, Warning
-from nbstream.frozen import to_html
+from nbstream.render.saved import to_html
 from tests.servers import Handler, Request, Server, chat, chat_event
 
 Serve = Callable[..., Server]
@@ -221,7 +221,7 @@ async def test_a_server_that_asks_for_too_long_a_wait_is_not_asked_again(serve: 
 async def test_a_server_in_trouble_is_asked_again(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr("nbstream.attempts._wait", lambda *_: 0.01)
+    monkeypatch.setattr("nbstream.runs.retry._wait", lambda *_: 0.01)
 
     async def handler(request: Request) -> None:
         if len(server.requests) < 3:
@@ -404,7 +404,7 @@ async def test_text_is_never_said_twice(serve: Serve) -> None:
 async def test_silence_is_a_stall_and_pings_do_not_hide_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nbstream.pump.STALL_AFTER", 0.2)
+    monkeypatch.setattr("nbstream.runs.pump.STALL_AFTER", 0.2)
 
     async def pinging(request: Request) -> None:
         for _ in range(8):
@@ -426,7 +426,7 @@ async def test_silence_is_a_stall_and_pings_do_not_hide_it(
 async def test_a_server_that_does_not_hang_up(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nbstream.adapters.body.LINGER", 0.1)
+    monkeypatch.setattr("nbstream.adapters.wires.body.LINGER", 0.1)
     silent = serve(sending(KEPT, chat_event({}, "stop"), then=lambda _: asyncio.sleep(30)))
     assert (await asyncio.wait_for(ask(silent)._wait(), 10)).finish_reason == "stop"
 
@@ -474,7 +474,7 @@ async def test_a_stream_that_a_proxy_held_back(
     count: int,
     warned: bool,
 ) -> None:
-    monkeypatch.setattr("nbstream.adapters.held.LONG", 0.2 if wait else 60)
+    monkeypatch.setattr("nbstream.adapters.transport.silence.LONG", 0.2 if wait else 60)
 
     async def handler(request: Request) -> None:
         request.start()
@@ -493,7 +493,7 @@ async def test_a_stream_that_a_proxy_held_back(
 async def test_a_stream_that_begins_late_is_not_held_back(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nbstream.adapters.held.LONG", 0.1)
+    monkeypatch.setattr("nbstream.adapters.transport.silence.LONG", 0.1)
 
     async def late(request: Request) -> None:
         request.start()
@@ -509,7 +509,7 @@ async def test_a_stream_that_begins_late_is_not_held_back(
 
 
 async def test_a_blocked_loop_is_not_a_proxy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nbstream.adapters.held.LONG", 0.2)
+    monkeypatch.setattr("nbstream.adapters.transport.silence.LONG", 0.2)
     server = serve(sending(KEPT * 60 + END))
     stream = ask(server).start()
     while not server.requests:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import nbstream as nb
-from nbstream.adapters import demo_texts
-from nbstream.adapters.anthropic import convert as to_anthropic
-from nbstream.adapters.base import ChatRequest
-from nbstream.adapters.demo import tokens_of
-from nbstream.adapters.failures import retry_after
-from nbstream.adapters.gemini import convert as to_gemini
-from nbstream.adapters.masking import mask
-from nbstream.adapters.openai_responses import convert as to_responses
+from nbstream.adapters.models import demo_texts
+from nbstream.adapters.models.anthropic import convert as to_anthropic
+from nbstream.adapters.models.base import ChatRequest
+from nbstream.adapters.models.demo import tokens_of
+from nbstream.adapters.models.gemini import convert as to_gemini
+from nbstream.adapters.models.openai_responses import convert as to_responses
+from nbstream.adapters.transport.failures import retry_after
+from nbstream.adapters.transport.masking import mask
 from nbstream.events import TextDelta, ToolCallEnd, ToolCallStart
 from tests.adapters.reading import check_order
 from tests.servers import Request, chat

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 import nbstream as nb
-from nbstream.adapters.decoding import MAX_GARBAGE
+from nbstream.adapters.wires.decoding import MAX_GARBAGE
 from nbstream.events import Raw, RunEnd, Warning
 from tests.servers import Request, Server, chat_event, sse
 
@@ -242,7 +242,7 @@ async def test_so_much_garbage_is_no_stream(serve: Serve, garbage: int) -> None:
 async def test_pings_after_the_end_do_not_keep_it_open(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nbstream.adapters.body.LINGER", 0.1)
+    monkeypatch.setattr("nbstream.adapters.wires.body.LINGER", 0.1)
 
     async def handler(request: Request) -> None:
         request.start()

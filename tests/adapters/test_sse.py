@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbstream.adapters.lines import ArrayDecoder, LineDecoder
-from nbstream.adapters.sse import EventStreamDecoder, ServerEvent
-from nbstream.errors import ProtocolError
+from nbstream.adapters.transport.lines import ArrayDecoder, LineDecoder
+from nbstream.adapters.transport.sse import EventStreamDecoder, ServerEvent
+from nbstream.events.errors import ProtocolError
 from tests.adapters.reading import one_by_one
 
 #: name: bytes in, the data of each dispatched event out. The last blank line is there unless said.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nbstream.adapters.bedrock import EventStreamFramer
+from nbstream.adapters.wires.bedrock import EventStreamFramer
 from nbstream.events import Citation, Raw, RunEnd, StreamEvent, Usage
 from tests.adapters.reading import body_of, cuts, one_by_one, read, response_of
 
@@ -264,8 +264,8 @@ def test_transcript(path: Path) -> None:
 
 
 def sse_bedrock() -> Any:
-    from nbstream.adapters.bedrock import BedrockDecoder
-    from nbstream.adapters.body import Body
+    from nbstream.adapters.wires.bedrock import BedrockDecoder
+    from nbstream.adapters.wires.body import Body
     from tests.adapters.reading import ENDPOINT
 
     return Body(BedrockDecoder(ENDPOINT))

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.async_api import Locator, expect
 
-from nbstream.approval import GRACE
+from nbstream.agents.approval import GRACE
 from tests.e2e.lab import SCREENSHOTS, Notebook
 from tests.model_server import Say, conversations
 from tests.servers import chat

@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 import nbstream as nb
-from nbstream.group_view import GroupView
+from nbstream.widgets.group import GroupView
 from tests.e2e.hosts import COLAB, KINDS, SPECIFICATION, VSCODE, Host, Kind
 from tests.e2e.lab import new_page
 from tests.e2e.test_stream import grows

@@ -79,7 +79,7 @@ async def test_a_new_view_for_output_and_a_second_tab(open_notebook, serve, lab)
 async def test_a_kernel_that_dies_leaves_what_had_arrived(open_notebook, serve, lab):
     gate = Gate(500)
     server = serve(gate)
-    setup = "import os, nbstream.cell; nbstream.cell.SAVE_INTERVAL = 1; print(os.getpid())"
+    setup = "import os, nbstream.hosts.notebook; nbstream.hosts.notebook.SAVE_INTERVAL = 1; print(os.getpid())"
     notebook = await open_notebook([setup, LOAD, cell(server)])
     pid = int(await notebook.execute(0))
     await notebook.execute(1)

@@ -10,9 +10,9 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, expect
 
 import nbstream as nb
-from nbstream.adapters.base import Source
+from nbstream.adapters.sources.source import Source
 from nbstream.events import RunEnd, TextDelta, ThinkingDelta, Usage
-from nbstream.run import Stream
+from nbstream.runs.stream import Stream
 from tests.e2e.lab import SCREENSHOTS
 from tests.servers import chat
 

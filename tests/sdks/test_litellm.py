@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 import nbstream as nb
-from nbstream.adapters.litellm import load
+from nbstream.adapters.models.litellm import load
 from tests.servers import Request, chat_event
 
 from .serving import KEY, MESSAGES, TEXT, Serve, endless, refusing, show, tape, until_closed

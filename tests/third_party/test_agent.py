@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nbstream as nb
-from nbstream.order import Order
+from nbstream.events.order import Order
 from tests.model_server import Say, conversations
 
 pytestmark = [  # litellm's own

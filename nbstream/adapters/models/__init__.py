@@ -1,0 +1,1 @@
+"""Models by provider, and the registry of their names."""

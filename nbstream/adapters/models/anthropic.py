@@ -1,0 +1,183 @@
+"""Claude over Anthropic's own API, or any server that speaks it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, ClassVar
+
+from nbstream.adapters.transport.failures import Endpoint
+from nbstream.adapters.wires.anthropic_messages import MessagesDecoder
+from nbstream.events.errors import ProviderError
+
+from .base import ChatRequest, Feature
+from .chat_messages import file_of
+from .http_model import HTTPModel, function_tools, own_tools, with_options
+
+#: What the API asks for where the caller sets no limit.
+MAX_TOKENS = 8192
+
+
+class Anthropic(HTTPModel):
+    """`Anthropic("claude-sonnet-4-5")`; the key is in `ANTHROPIC_API_KEY` or `api_key=`.
+
+    Thinking: `thinking={"type": "enabled", "budget_tokens": 4000}`. Further keywords go into every request.
+    """
+
+    provider = "anthropic"
+    key_names = ("ANTHROPIC_API_KEY",)
+    key_needed = True
+    features: ClassVar[frozenset[Feature]] = frozenset(
+        {"streaming", "tools", "vision", "json", "thinking"}
+    )
+
+    def home(self) -> str:
+        return "https://api.anthropic.com/v1"
+
+    def url(self, *, stream: bool) -> str:
+        return f"{self.base_url}/messages"
+
+    def authorization(self, key: str) -> dict[str, str]:
+        return {"x-api-key": key}
+
+    def decoder(self, endpoint: Endpoint) -> MessagesDecoder:
+        return MessagesDecoder(endpoint)
+
+    def extra_headers(self) -> dict[str, str]:
+        return {"anthropic-version": "2023-06-01"}
+
+    def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
+        system, messages = convert(request.messages)
+        if request.output_schema:
+            system += _JSON_ONLY + json.dumps(request.output_schema)
+        body: dict[str, Any] = {
+            "model": self.name,
+            "max_tokens": request.max_tokens or MAX_TOKENS,
+            "messages": messages,
+        }
+        if system:
+            body["system"] = system.strip()
+        if stream:
+            body["stream"] = True
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+        if request.top_p is not None:
+            body["top_p"] = request.top_p
+        if request.stop:
+            stop = request.stop
+            body["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+        if request.tools:
+            body["tools"] = [
+                {
+                    "name": f["name"],
+                    "description": f["description"],
+                    "input_schema": f["parameters"],
+                }
+                for f in function_tools(request.tools)
+            ] + own_tools(request.tools)
+        return with_options(body, self.options, request.options)
+
+    def adapt_body(
+        self, body: dict[str, Any], error: ProviderError, request: ChatRequest
+    ) -> dict[str, Any] | None:
+        limit = re.search(r"max_tokens: \d+ > (\d+)", error.body)
+        if limit and body["max_tokens"] > int(limit[1]):
+            return {**body, "max_tokens": int(limit[1])}
+        if re.search(r"thinking\W+block|redacted_thinking", error.body) and _SIGNED.search(
+            error.body
+        ):  # another model's thoughts, or changed ones: Claude can do without
+            messages = [
+                {**message, "content": kept}
+                for message in body["messages"]
+                if (kept := [b for b in message["content"] if b.get("type") not in _THOUGHTS])
+            ]
+            return {**body, "messages": messages} if messages != body["messages"] else None
+        return None
+
+
+_THOUGHTS = ("thinking", "redacted_thinking")
+_SIGNED = re.compile(r"invalid .{0,3}(signature|data)|bound to a different", re.IGNORECASE)
+_JSON_ONLY = "\n\nAnswer with nothing but JSON that fits this schema:\n"
+
+
+def convert(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
+    """Messages in the OpenAI form as Anthropic's system text and messages."""
+    system: list[str] = []
+    converted: list[dict[str, Any]] = []
+
+    def add(role: str, blocks: list[dict[str, Any]]) -> None:
+        if converted and converted[-1]["role"] == role:
+            converted[-1]["content"] += blocks
+        elif blocks:
+            converted.append({"role": role, "content": blocks})
+
+    for message in messages:
+        role = message.get("role")
+        content = message.get("content")
+        if role in ("system", "developer"):
+            system.append("".join(b.get("text", "") for b in _blocks(content)))
+        elif role == "tool":
+            result = {
+                "type": "tool_result",
+                "tool_use_id": message.get("tool_call_id", ""),
+                "content": _blocks(content),
+            }
+            if message.get("is_error"):
+                result["is_error"] = True
+            add("user", [result])
+        elif role == "assistant":
+            calls = [
+                {
+                    "type": "tool_use",
+                    "id": call.get("id", ""),
+                    "name": call["function"]["name"],
+                    "input": _parsed(call["function"].get("arguments")),
+                }
+                for call in message.get("tool_calls") or ()
+            ]
+            add("assistant", [*(message.get("thinking_blocks") or ()), *_blocks(content), *calls])
+        else:
+            add("user", _blocks(content))
+    return "\n\n".join(system), converted
+
+
+def _blocks(content: Any) -> list[dict[str, Any]]:
+    if content is None or content == "":
+        return []
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list):
+        return [{"type": "text", "text": json.dumps(content, default=str)}]
+    blocks: list[dict[str, Any]] = []
+    for part in content:
+        if isinstance(part, str):
+            blocks.append({"type": "text", "text": part})
+        elif part.get("type") == "image_url":
+            blocks.append(_image(part["image_url"]))
+        elif file := file_of(part):
+            name, mime, data = file
+            source = {"type": "base64", "media_type": mime, "data": data}
+            titled = {"title": name} if name else {}
+            blocks.append({"type": "document", "source": source, **titled})
+        else:
+            blocks.append(part)
+    return blocks
+
+
+def _image(image: Any) -> dict[str, Any]:
+    url = image["url"] if isinstance(image, dict) else image
+    if not url.startswith("data:"):
+        return {"type": "image", "source": {"type": "url", "url": url}}
+    head, _, data = url[5:].partition(",")
+    media_type = head.partition(";")[0]
+    source = {"type": "base64", "media_type": media_type, "data": data}
+    return {"type": "document" if media_type == "application/pdf" else "image", "source": source}
+
+
+def _parsed(arguments: Any) -> Any:
+    if isinstance(arguments, str):
+        try:
+            return json.loads(arguments or "{}")
+        except ValueError:
+            return {"arguments": arguments}
+    return arguments or {}

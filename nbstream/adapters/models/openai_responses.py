@@ -1,0 +1,98 @@
+"""OpenAI models over the Responses API: reasoning summaries and OpenAI's own tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbstream.adapters.transport.failures import Endpoint
+from nbstream.adapters.wires.responses import ResponsesDecoder
+
+from .base import ChatRequest
+from .chat_messages import file_of
+from .http_model import function_tools, own_tools, with_options
+from .openai_compatible import OpenAIModel
+
+
+class OpenAIResponses(OpenAIModel):
+    """`OpenAIResponses("gpt-5", reasoning={"summary": "auto"})`; also LM Studio, vLLM and llama.cpp."""
+
+    def home(self) -> str:
+        return "https://api.openai.com/v1"
+
+    def url(self, *, stream: bool) -> str:
+        return f"{self.base_url}/responses"
+
+    def decoder(self, endpoint: Endpoint) -> ResponsesDecoder:
+        return ResponsesDecoder(endpoint)
+
+    def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": self.name, "input": convert(request.messages)}
+        if stream:
+            body["stream"] = True
+        for name, value in (
+            ("temperature", request.temperature),
+            ("max_output_tokens", request.max_tokens),
+            ("top_p", request.top_p),
+        ):
+            if value is not None:
+                body[name] = value
+        if request.tools:
+            functions = [{"type": "function", **f} for f in function_tools(request.tools)]
+            body["tools"] = functions + own_tools(request.tools)
+        if request.output_schema:
+            name = str(request.output_schema.get("title") or "output")
+            body["text"] = {
+                "format": {"type": "json_schema", "name": name, "schema": request.output_schema}
+            }
+        return with_options(body, self.options, request.options)
+
+
+def convert(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages in the chat form as input items."""
+    items: list[dict[str, Any]] = []
+    for message in messages:
+        role = message.get("role")
+        content = message.get("content")
+        if role == "tool":
+            output = content if isinstance(content, str) else str(content)
+            call_id = message.get("tool_call_id", "")
+            items.append({"type": "function_call_output", "call_id": call_id, "output": output})
+            continue
+        if content:
+            kind = "output_text" if role == "assistant" else "input_text"
+            parts = [content] if isinstance(content, str) else content
+            items.append({"role": role, "content": [_part(part, kind) for part in parts]})
+        for call in message.get("tool_calls") or ():
+            function = call["function"]
+            items.append(
+                {
+                    "type": "function_call",
+                    "call_id": call.get("id", ""),
+                    "name": function["name"],
+                    "arguments": function.get("arguments") or "{}",
+                }
+            )
+    return items
+
+
+def _part(part: Any, kind: str) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": kind, "text": part}
+    if part.get("type") == "text":
+        return {"type": kind, "text": part.get("text", "")}
+    if part.get("type") == "image_url":
+        image = part["image_url"]
+        return {
+            "type": "input_image",
+            "image_url": image["url"] if isinstance(image, dict) else image,
+        }
+    if file := file_of(part):
+        name, mime, data = file
+        if mime.startswith("audio/"):
+            return part
+        return {
+            "type": "input_file",
+            "filename": name or "file",
+            "file_data": f"data:{mime};base64,{data}",
+        }
+    return part

@@ -1,0 +1,1 @@
+"""What already streams: objects that people hold, addresses, recordings."""

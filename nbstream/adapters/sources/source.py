@@ -1,0 +1,58 @@
+"""Where a run's events come from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import msgspec
+
+from nbstream.events import StreamEvent
+
+
+class Turn:
+    """What a source that runs tools has besides events.
+
+    `output`: the validated answer, None where there is none. `structured`: the answer is JSON. `note`: what
+    the cell says above the answer.
+    """
+
+    output: Any = None
+    structured: bool = False
+    note: str = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it waits for something that is no model's silence: a tool, a person, another run."""
+        return False
+
+    def attend(self) -> None:
+        """Somebody can see the run and answer."""
+
+    def decide(self, call_id: str, approved: bool) -> bool:
+        """Answer a tool call that waits for approval; False where none of that id does."""
+        return False
+
+    def farewell(self) -> list[StreamEvent]:
+        """What is left to say when the run ends; called once, before what is open is closed."""
+        return []
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run's events come from.
+
+    `events` starts anew each time it is called. `portable`: it may run on any event loop (a client that
+    the user opened is bound to the user's). `restartable`: calling it twice asks twice, so that a failure
+    before the first token can be tried again. `secrets` are masked in everything a run shows. `turn` is
+    there where tools run. `recorded`: its events have their times, and its stalls are
+    among them.
+    """
+
+    events: Callable[[], AsyncGenerator[StreamEvent, None]]
+    model: str = ""
+    provider: str = ""
+    portable: bool = True
+    restartable: bool = False
+    secrets: tuple[str, ...] = ()
+    turn: Turn | None = None
+    recorded: bool = False

@@ -1,0 +1,1 @@
+"""HTTP, framing, time limits and what goes wrong on the way."""

@@ -1,0 +1,262 @@
+"""Anthropic Messages: payloads to events, and conversations to requests.
+
+Source: https://docs.anthropic.com/en/api/messages-streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from nbstream.adapters.transport.failures import Endpoint
+from nbstream.events import Citation, StreamEvent, TextDelta, ThinkingDelta, Usage, Warning
+
+from .blocks import COMPACTED, usage
+from .decoding import PayloadDecoder
+
+
+class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    type: str
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+
+
+class _BlockDelta(msgspec.Struct, gc=False):
+    type: Literal["content_block_delta"]
+    delta: _Delta
+    index: int = 0
+
+
+_plain = msgspec.json.Decoder(_BlockDelta)
+
+
+class MessagesDecoder(PayloadDecoder):
+    source = "anthropic"
+    one_answer = True
+
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
+        super().__init__(endpoint)
+        self._message = ""
+        self._open = False  # a message has begun and not stopped
+        self._figures: dict[str, Any] = {}
+        self._usage: Usage | None = None
+        self._started: dict[
+            str, dict[str, Any]
+        ] = {}  # calls whose arguments came with their beginning
+
+    def decode(self, message: Any) -> Iterable[StreamEvent]:
+        data: bytes = message if isinstance(message, bytes) else message.data
+        try:
+            part = _plain.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return super().decode(message)
+        self.messages += 1
+        blocks = self.blocks
+        key = (self._message, part.index)
+        delta = part.delta
+        if delta.text:
+            if blocks.fragile:
+                return blocks.text(delta.text, key=key)
+            return (TextDelta(blocks.block("text", 0, key), delta.text),)
+        if delta.thinking:
+            if blocks.fragile:
+                return blocks.thinking(delta.thinking, key=key)
+            return (ThinkingDelta(blocks.block("thinking", 0, key), delta.thinking),)
+        if delta.partial_json:
+            return blocks.call(index=key, arguments=delta.partial_json)
+        return ()
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        if not isinstance(value, dict):
+            return [self.raw(value)]
+        handler = _HANDLERS.get(value.get("type", ""))
+        if handler is None:
+            if value.get("error"):
+                self.fail(value)
+                return ()
+            return [self.raw(value)]
+        return handler(self, value) or ()
+
+    def whole(self, value: Any) -> Iterable[StreamEvent]:
+        if not isinstance(value, dict) or value.get("type") != "message":
+            return self.payload(value)
+        events = list(self._message_start({"message": value}))
+        self._open = False
+        self.word = value.get("stop_reason")
+        return events
+
+    def end(self) -> list[StreamEvent]:
+        events = super().end()
+        if self._open and self.word is not None:
+            events.insert(0, Warning("the stream ended without its message_stop"))
+        return events
+
+    # ── one event each ────────────────────────────────────────────────────────
+
+    def _message_start(self, value: dict[str, Any]) -> list[StreamEvent]:
+        message = value.get("message") or {}
+        events: list[StreamEvent] = []
+        if self._open:
+            events.append(Warning("a message began before the one before it had stopped"))
+        self._open = True
+        if (name := str(message.get("id") or "")) != self._message:
+            self._message, self._figures = name, {}
+            self.another()
+        events += self._count(message.get("usage"))
+        for index, block in enumerate(message.get("content") or ()):
+            events += self._block_start({"index": index, "content_block": block})
+            events += self._block_stop({"index": index})
+        return events
+
+    def _block_start(self, value: dict[str, Any]) -> list[StreamEvent]:
+        block = value.get("content_block") or {}
+        kind = block.get("type") or ""
+        key = self._key(value)
+        if kind == "text":
+            events = self.blocks.text(block.get("text") or "", key=key)
+            for citation in block.get("citations") or ():
+                events.append(self._citation(citation, key))
+            return events
+        if kind == "thinking":
+            return self.blocks.thinking(
+                block.get("thinking") or "", key=key, signature=block.get("signature") or ""
+            )
+        if kind == "redacted_thinking":
+            return self.blocks.thinking(key=key, redacted=block.get("data") or "")
+        if kind.endswith("tool_use"):
+            events = self.blocks.call(
+                call_id=block.get("id") or "",
+                index=key,
+                name=block.get("name") or "tool",
+                server_side=kind != "tool_use",
+            )
+            if block.get("input"):
+                self._started[self.blocks.call_id(key)] = block["input"]
+            return events
+        if kind.endswith("tool_result"):
+            content = block.get("content")
+            inner = content.get("type", "") if isinstance(content, dict) else ""
+            failed = bool(block.get("is_error")) or str(inner).endswith("_error")
+            return self.blocks.result(block.get("tool_use_id") or "", content, failed)
+        if kind == "fallback":
+            source, target = block.get("from") or {}, block.get("to") or {}
+            return [Warning(f"{target.get('model')} answers in place of {source.get('model')}")]
+        if kind == "compaction":
+            return [Warning(COMPACTED), self.raw(value)]
+        return [self.raw(value)]
+
+    def _block_delta(self, value: dict[str, Any]) -> list[StreamEvent]:
+        delta = value.get("delta") or {}
+        key = self._key(value)
+        kind = delta.get("type")
+        if kind == "text_delta":
+            return self.blocks.text(delta.get("text") or "", key=key)
+        if kind == "thinking_delta":
+            return self.blocks.thinking(delta.get("thinking") or "", key=key)
+        if kind == "signature_delta":
+            return self.blocks.thinking(key=key, signature=delta.get("signature") or "")
+        if kind == "input_json_delta":
+            return self.blocks.call(index=key, arguments=delta.get("partial_json"))
+        if kind == "citations_delta":
+            return [self._citation(delta.get("citation") or {}, key)]
+        return [self.raw(value)]
+
+    def _block_stop(self, value: dict[str, Any]) -> list[StreamEvent]:
+        call_id = self.blocks.call_id(self._key(value))
+        if not call_id:
+            return []
+        events: list[StreamEvent] = []
+        given = self._started.pop(call_id, None)
+        if given and not self.blocks.arguments(call_id):
+            events += self.blocks.call(call_id=call_id, arguments=given)
+        return events + self.blocks.end_call(call_id)
+
+    def _message_delta(self, value: dict[str, Any]) -> list[StreamEvent]:
+        delta = value.get("delta") or {}
+        events = self._count(value.get("usage"))
+        details = delta.get("stop_details")
+        if isinstance(details, dict) and details.get("explanation"):
+            events += self.blocks.refusal(details["explanation"])
+        if delta.get("stop_reason"):
+            self.word = delta["stop_reason"]
+        management = value.get("context_management")
+        if isinstance(management, dict) and management.get("applied_edits"):
+            edits = msgspec.json.encode(management["applied_edits"]).decode()
+            events.append(
+                Warning("the provider left out old parts of the conversation", edits[:200])
+            )
+        if delta.get("container"):
+            events.append(self.raw({"container": delta["container"]}))
+        return events
+
+    def _message_stop(self, value: dict[str, Any]) -> None:
+        self._open = False
+
+    def _error(self, value: dict[str, Any]) -> None:
+        self.fail(value)
+
+    def _ignore(self, value: dict[str, Any]) -> None:
+        pass
+
+    # ── parts ─────────────────────────────────────────────────────────────────
+
+    def _key(self, value: dict[str, Any]) -> tuple[str, Any]:
+        return (self._message, value.get("index", 0))
+
+    def _citation(self, citation: dict[str, Any], key: Any) -> Citation:
+        source = citation.get("url") or citation.get("source") or ""
+        return Citation(
+            self.blocks.block("text", 0, key),
+            citation.get("title") or citation.get("document_title") or "",
+            source if str(source).startswith("http") else "",
+            citation.get("cited_text") or "",
+        )
+
+    def _count(self, figures: Any) -> list[StreamEvent]:
+        if not isinstance(figures, dict):
+            return []
+        self._figures |= {name: value for name, value in figures.items() if value is not None}
+        event = messages_usage(self._figures)
+        if event == self._usage:
+            return []
+        self._usage = event
+        return [event]
+
+
+def messages_usage(figures: dict[str, Any]) -> Usage:
+    """Anthropic's usage object: its `input_tokens` leaves out what was cached, ours does not."""
+    read = figures.get("cache_read_input_tokens")
+    written = figures.get("cache_creation_input_tokens")
+    fresh = figures.get("input_tokens")
+    output = figures.get("output_tokens_details") or {}
+    plain = {
+        "input_tokens",
+        "output_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "output_tokens_details",
+        "cache_creation",
+    }
+    return usage(
+        input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
+        output_tokens=figures.get("output_tokens"),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        reasoning_tokens=output.get("thinking_tokens", output.get("reasoning_tokens")),
+        details={name: value for name, value in figures.items() if name not in plain},
+    )
+
+
+_HANDLERS: dict[str, Any] = {
+    "message_start": MessagesDecoder._message_start,
+    "content_block_start": MessagesDecoder._block_start,
+    "content_block_delta": MessagesDecoder._block_delta,
+    "content_block_stop": MessagesDecoder._block_stop,
+    "message_delta": MessagesDecoder._message_delta,
+    "message_stop": MessagesDecoder._message_stop,
+    "error": MessagesDecoder._error,
+    "ping": MessagesDecoder._ignore,
+}

@@ -1,0 +1,203 @@
+"""From payloads to events: what the decoders of all wire formats share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from nbstream.adapters.transport.failures import Endpoint, payload_error
+from nbstream.events import (
+    FinishReason,
+    Raw,
+    RefusalDelta,
+    RunEnd,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Warning,
+)
+from nbstream.events.errors import NbstreamError, ProtocolError, ProviderError
+
+from .blocks import Blocks, finish_reason
+
+#: A stream with this many unreadable messages in a row is not a stream.
+MAX_GARBAGE = 50
+
+
+class PayloadDecoder:
+    """Payloads of one wire format in, events out; one for each answer.
+
+    A subclass writes `payload`. `done` is set when the provider says that nothing more comes, `failure`
+    when it reports an error; `word` is the provider's own finish reason.
+    """
+
+    source = ""
+    #: Whether a body that begins with `[` is an array of payloads that arrives piece by piece.
+    growing_array = False
+    #: Makes a payload of an item of a library's stream; None where it is one.
+    convert: Callable[[Any], Any] | None = None
+    #: Whether a finish reason ends the text, unless `another` answer begins.
+    one_answer = False
+
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
+        self.endpoint = endpoint or Endpoint(provider=self.source)
+        self.blocks = Blocks()
+        self.done = False
+        self.failure: NbstreamError | None = None
+        self.word: str | None = None
+        self.messages = 0
+        self.finished: set[int] = set()  # the choices that gave a reason, where there are several
+        self.oddities: list[StreamEvent] = []  # what is to be said after the message being read
+        self._garbage = 0
+        self._late = self._replaced = self._another = self._null = False
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        """The events of one payload, as plain dicts and lists."""
+        raise NotImplementedError
+
+    def decode(self, message: Any) -> Iterable[StreamEvent]:
+        """The events of one server-sent event, or of one line."""
+        data: bytes = message if isinstance(message, bytes) else message.data
+        if not data or data.isspace():
+            return ()
+        if data == b"[DONE]" or data.strip() == b"[DONE]":
+            self.done = True
+            return ()
+        value, odd = self.parse(data)
+        if odd:
+            return odd
+        if value is None:
+            self.messages -= 1
+        elif not isinstance(message, bytes) and message.event == "error":
+            self.fail(value)
+            return ()
+        return self.read(value)
+
+    def null(self) -> Iterable[StreamEvent]:
+        """What to say about a message that is null."""
+        self._null, told = True, self._null
+        return () if told else [Warning("a message that is null was passed over")]
+
+    def read(self, value: Any, whole: bool = False) -> Iterable[StreamEvent]:
+        """`payload`, or `whole`, for a value whose shape nobody has checked."""
+        if value is None:
+            return self.null()
+        try:
+            return self.whole(value) if whole else self.payload(value)
+        except (TypeError, AttributeError, LookupError, ValueError):
+            self.messages -= 1
+            return self.garbage(msgspec.json.encode(value, enc_hook=repr).decode())
+
+    def take(self, item: Any) -> Iterable[StreamEvent]:
+        """The events of one item of a library's stream."""
+        if self.convert is not None and item is not None:
+            item = self.convert(item)
+        if self.word is None:
+            return self.read(item)
+        return self.late(self.read(item))
+
+    def parse(self, data: bytes) -> tuple[Any, list[StreamEvent]]:
+        """The value of a JSON text; or None and what to say about one that cannot be read."""
+        try:
+            value = msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # msgspec refuses half surrogates and bytes that are not UTF-8; both cost no text here
+            text = data.decode("utf-8", "replace")
+            try:
+                value = json.loads(text)
+            except (ValueError, RecursionError):
+                return None, self.garbage(text)
+            self.blocks.fragile = True
+            if not self._replaced and not _is_utf8(data):
+                self._replaced = True
+                self.oddities.append(Warning("bytes that are not UTF-8 were replaced by U+FFFD"))
+        except RecursionError:
+            return None, self.garbage(data.decode("utf-8", "replace"))
+        self.messages += 1
+        self._garbage = 0
+        return value, []
+
+    def fail(self, value: Any) -> None:
+        """The provider reports an error: nothing more comes."""
+        self.failure = payload_error(self.endpoint, value)
+        self.done = True
+
+    def garbage(self, text: str) -> list[StreamEvent]:
+        self._garbage += 1
+        if self._garbage > MAX_GARBAGE:
+            raise ProtocolError(
+                f"{self.endpoint.url or self.source} sends something that is not a token stream",
+                data=self.endpoint.mask(text).encode()[:1000],
+            )
+        text = self.endpoint.mask(text)[:1000]
+        return [
+            Warning("a message that could not be read was passed over", text[:200]),
+            Raw(text, source=self.source),
+        ]
+
+    def another(self) -> None:
+        """A further answer begins in the same stream."""
+        self._another = self.word is not None
+        self.word = None
+        self.finished.clear()
+
+    def late(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
+        """`events` of a message that came after the finish reason, with a warning if they hold text."""
+        events = list(events)
+        another, self._another = self._another, False
+        if self.one_answer and not (self._late or another):
+            self._late = any(
+                event.text and (not self.finished or event.choice in self.finished)
+                for event in events
+                if isinstance(event, (TextDelta, ThinkingDelta, RefusalDelta))
+            )
+            if self._late:
+                events.insert(0, Warning("text came after the finish reason; it is kept"))
+        return events
+
+    def raw(self, value: Any) -> Raw:
+        """A payload that has no home."""
+        return Raw(value, source=self.source)
+
+    def whole(self, value: Any) -> Iterable[StreamEvent]:
+        """The events of a complete answer that was not streamed."""
+        return self.payload(value)
+
+    def ended(self, stream: Any) -> Iterable[StreamEvent]:
+        """What a library's stream object knows once it has been read to its end."""
+        return ()
+
+    def close(self) -> list[StreamEvent]:
+        """What was waiting for more: half characters, open tool calls."""
+        return self.blocks.close()
+
+    def end(self) -> list[StreamEvent]:
+        """The `run_end`, with the provider's own reason or none. Raises what the provider reported."""
+        if self.failure is not None:
+            raise self.failure
+        if self.word is None:
+            return [
+                Warning("the stream ended without saying that it was finished"),
+                RunEnd("unknown", incomplete=True),
+            ]
+        reason = self.reason(self.word)
+        if reason == "error":
+            who = self.endpoint.provider or "the provider"
+            raise ProviderError(
+                f"{who} ended the answer with {self.word!r}", provider=self.endpoint.provider
+            )
+        return [RunEnd(reason, self.word)]
+
+    def reason(self, word: str) -> FinishReason:
+        return finish_reason(word)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

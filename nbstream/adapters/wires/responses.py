@@ -1,0 +1,389 @@
+"""OpenAI Responses: payloads to events.
+
+Source: https://platform.openai.com/docs/api-reference/responses-streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from nbstream.adapters.transport.failures import Endpoint
+from nbstream.events import (
+    Citation,
+    ContentPart,
+    FinishReason,
+    StreamEvent,
+    ToolApproval,
+    ToolProgress,
+    Warning,
+)
+
+from .blocks import COMPACTED, finish_reason
+from .decoding import PayloadDecoder
+from .openai_chat import chat_usage
+from .response_calls import APPROVAL, call_arguments, server_side
+from .sound import RATE
+
+
+class ResponsesDecoder(PayloadDecoder):
+    source = "openai-responses"
+    one_answer = True
+
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
+        super().__init__(endpoint)
+        self._said: set[Any] = set()  # parts whose text came in pieces
+        self._shells: dict[Any, list[int]] = {}
+        self._words: list[str] = []  # of the user, in a realtime session
+        self._response = 0
+        self._response_id = ""
+        self._over = False
+
+    def payload(self, value: Any) -> Iterable[StreamEvent]:
+        if not isinstance(value, dict):
+            return [self.raw(value)]
+        kind = value.get("type") or ""
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            return handler(self, value) or ()
+        if kind in _SILENT or kind.endswith(_SILENT_ENDS):
+            return ()
+        if value.get("error") and not kind.startswith("response."):
+            self.fail(value)
+            return ()
+        return [self.raw(value)]
+
+    def whole(self, value: Any) -> Iterable[StreamEvent]:
+        if not isinstance(value, dict) or value.get("object") != "response":
+            return self.payload(value)
+        events: list[StreamEvent] = []
+        for index, item in enumerate(value.get("output") or ()):
+            event = {"output_index": index, "item": item}
+            events += self._item_added(event) + self._item_done(event)
+        return [*events, *self._ended({"response": value})]
+
+    def reason(self, word: str) -> FinishReason:
+        # the API has no word for it: a response that ends in tool calls is "completed"
+        return "tool_calls" if word == "completed" and self.blocks.called else finish_reason(word)
+
+    # ── text, thinking, refusal ───────────────────────────────────────────────
+
+    def _text(self, value: dict[str, Any]) -> list[StreamEvent]:
+        key = self._part(value)
+        self._said.add(key)
+        return self.blocks.text(_delta(value), key=key, logprobs=value.get("logprobs") or None)
+
+    def _text_done(self, value: dict[str, Any]) -> list[StreamEvent]:
+        return (
+            []
+            if self._part(value) in self._said
+            else self._text({**value, "delta": value.get("text")})
+        )
+
+    def _thinking(self, value: dict[str, Any]) -> list[StreamEvent]:
+        key = self._part(value)
+        self._said.add(key)
+        return self.blocks.thinking(_delta(value), key=key)
+
+    def _thinking_done(self, value: dict[str, Any]) -> list[StreamEvent]:
+        if self._part(value) in self._said:
+            return []
+        return self._thinking({**value, "delta": value.get("text")})
+
+    def _refusal(self, value: dict[str, Any]) -> list[StreamEvent]:
+        key = self._part(value)
+        self._said.add(key)
+        return self.blocks.refusal(_delta(value), key=key)
+
+    def _refusal_done(self, value: dict[str, Any]) -> list[StreamEvent]:
+        if self._part(value) in self._said:
+            return []
+        return self._refusal({**value, "delta": value.get("refusal")})
+
+    def _annotation(self, value: dict[str, Any]) -> list[StreamEvent]:
+        annotation = value.get("annotation") or {}
+        if "citation" not in (annotation.get("type") or "") and "filename" not in annotation:
+            return [self.raw(value)]
+        return [
+            Citation(
+                self.blocks.block("text", 0, self._part(value)),
+                annotation.get("title") or annotation.get("filename") or "",
+                annotation.get("url") or "",
+                annotation.get("quote") or "",
+            )
+        ]
+
+    # ── items ─────────────────────────────────────────────────────────────────
+
+    def _item_added(self, value: dict[str, Any]) -> list[StreamEvent]:
+        item = value.get("item") or {}
+        kind = item.get("type") or ""
+        if kind.endswith("_output") or not (kind.endswith("_call") or kind == APPROVAL):
+            return []
+        call_id = item.get("call_id") or item.get("id") or ""
+        return self.blocks.call(
+            call_id=call_id,
+            index=self._place(value),
+            name=item.get("name") or kind.removesuffix("_call"),
+            server_side=server_side(item),
+        )
+
+    def _item_done(self, value: dict[str, Any]) -> list[StreamEvent]:
+        item = value.get("item") or {}
+        kind = item.get("type") or ""
+        if kind == "message":
+            return self._message_done(value, item)
+        if kind == "reasoning":
+            return self._reasoning_done(value, item)
+        if kind.endswith("_output"):
+            output = item.get("output", item.get("tools"))
+            call_id = item.get("call_id") or self._last_call
+            return self.blocks.result(call_id, output) if call_id else [self.raw(value)]
+        if kind.endswith("_call") or kind == APPROVAL:
+            return self._call_done(value, item)
+        if kind == "mcp_list_tools":
+            return self._tools_listed(value, item)
+        if kind == "compaction":
+            return [Warning(COMPACTED), self.raw(value)]
+        return [self.raw(value)]
+
+    def _tools_listed(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
+        index, error = self._place(value), item.get("error")
+        server = {"server": item.get("server_label") or ""}
+        events = self.blocks.call(
+            call_id=item.get("id") or "",
+            index=index,
+            name="mcp_list_tools",
+            arguments=server,
+            server_side=True,
+        )
+        call_id = self.blocks.call_id(index)
+        return events + self.blocks.result(call_id, error or item.get("tools"), bool(error))
+
+    _last_call = ""
+
+    def _call_done(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
+        kind = item["type"]
+        index = self._place(value)
+        events: list[StreamEvent] = []
+        if not self.blocks.call_id(index):
+            events += self._item_added(value)
+        call_id = self.blocks.call_id(index)
+        self._last_call = call_id
+        text = self.blocks.arguments(call_id)
+        arguments, as_value = call_arguments(kind, item)
+        if not text and arguments not in (None, "", {}):
+            events += self.blocks.call(call_id=call_id, arguments=arguments)
+        events += self.blocks.end_call(call_id, as_value)
+        if kind == APPROVAL:
+            events.append(ToolApproval(call_id, "requested"))
+        if server_side(item) and kind not in ("shell_call", "tool_search_call"):
+            error = item.get("error")
+            result = item.get("result")
+            if kind == "image_generation_call" and isinstance(result, str):
+                mime = f"image/{item.get('output_format') or 'png'}"
+                alt = item.get("revised_prompt") or ""
+                events += self.blocks.result(call_id, {"mime": mime})
+                events.append(ContentPart(self.blocks.new(), mime, result, alt=alt))
+            else:
+                given = [item.get(name) for name in ("output", "outputs", "results", "result")]
+                content = error or next((v for v in given if v is not None), None)
+                failed = bool(error) or item.get("status") == "failed"
+                events += self.blocks.result(call_id, content, failed)
+        return events
+
+    def _message_done(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        for n, part in enumerate(item.get("content") or ()):
+            place = {"output_index": value.get("output_index"), "content_index": n}
+            if self._part(place) in self._said or not isinstance(part, dict):
+                continue
+            if part.get("type") == "refusal":
+                events += self._refusal({**place, "delta": part.get("refusal")})
+            else:
+                events += self._text({**place, "delta": part.get("text")})
+            notes: Any = part.get("annotations") or ()
+            for annotation in notes:
+                events += self._annotation({**place, "annotation": annotation})
+        return events
+
+    def _reasoning_done(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        for name, position in (("summary", "summary_index"), ("content", "content_index")):
+            for n, part in enumerate(item.get(name) or ()):
+                place = {"output_index": value.get("output_index"), position: n}
+                if self._part(place) not in self._said and isinstance(part, dict):
+                    events += self._thinking({**place, "delta": part.get("text")})
+        if sealed := item.get("encrypted_content"):
+            key = (self._place(value), "s", 0)
+            events += self.blocks.thinking(key=key, redacted=sealed)
+        return events
+
+    # ── arguments ─────────────────────────────────────────────────────────────
+
+    def _arguments(self, value: dict[str, Any]) -> list[StreamEvent]:
+        return self.blocks.call(index=self._place(value), arguments=_delta(value))
+
+    def _arguments_done(self, value: dict[str, Any]) -> list[StreamEvent]:
+        index = self._place(value)
+        whole = value.get("arguments", value.get("input", value.get("code")))
+        if whole and not self.blocks.arguments(self.blocks.call_id(index)):
+            return self.blocks.call(index=index, arguments=whole)
+        return []
+
+    def _shell_command(self, value: dict[str, Any]) -> list[StreamEvent]:
+        index = self._place(value)
+        lines = self._shells.setdefault(index, [])
+        line = value.get("command_index", 0)
+        gap = "\n" if lines and line not in lines else ""
+        if line not in lines:
+            lines.append(line)
+        return self.blocks.call(index=index, arguments=gap + _delta(value))
+
+    def _progress(self, value: dict[str, Any]) -> list[StreamEvent]:
+        call_id = self.blocks.call_id(self._place(value)) or self._last_call
+        events = self.blocks.end_call(call_id, {}) if self.blocks.has_call(call_id) else []
+        self._last_call = call_id
+        if "partial_image_b64" in value:
+            return events  # a rough version of the image that follows
+        return [*events, ToolProgress(call_id, value.get("delta"))] if call_id else []
+
+    # ── the end ───────────────────────────────────────────────────────────────
+
+    def _ended(self, value: dict[str, Any]) -> list[StreamEvent]:
+        response = value.get("response") or {}
+        figures = response.get("usage")
+        events: list[StreamEvent] = [chat_usage(figures)] if isinstance(figures, dict) else []
+        status = response.get("status") or (value.get("type") or "").rpartition(".")[2]
+        if status == "failed":
+            self.fail({"error": response.get("error") or {"message": "the response failed"}})
+            return events
+        self._over = True
+        details = response.get("incomplete_details") or {}
+        self.word = details.get("reason") or status or "completed"
+        return events
+
+    def _error(self, value: dict[str, Any]) -> None:
+        self.fail(value)
+
+    # ── realtime sessions (translation) ───────────────────────────────────────
+
+    def _spoken(self, value: dict[str, Any]) -> list[StreamEvent]:
+        return self.blocks.text(_delta(value))
+
+    def _sound(self, value: dict[str, Any]) -> None:
+        self.blocks.sound(_delta(value), value.get("sample_rate") or RATE)
+
+    def _heard(self, value: dict[str, Any]) -> list[StreamEvent]:
+        """The user's own words: what the provider's transcription makes of them."""
+        events: list[StreamEvent] = []
+        if not self._words:
+            events += self.blocks.call(call_id=_HEARD, name=_HEARD, server_side=True)
+            events += self.blocks.end_call(_HEARD)
+        self._words.append(_delta(value))
+        return [*events, ToolProgress(_HEARD, _delta(value))]
+
+    def close(self) -> list[StreamEvent]:
+        words, self._words = "".join(self._words), []
+        heard = self.blocks.result(_HEARD, words) if words else []
+        return [*heard, *super().close()]
+
+    def _closed(self, value: dict[str, Any]) -> None:
+        self.word = "completed"
+
+    def _created(self, value: dict[str, Any]) -> None:
+        # some servers repeat it before every delta; agents send one response after the other
+        ident = (value.get("response") or {}).get("id") or ""
+        if self._over or ident != self._response_id:
+            self._response += 1
+            self._response_id = ident
+            self._over = self.blocks.called = False
+            self.another()
+
+    def _place(self, value: dict[str, Any]) -> tuple[int, Any]:
+        """Which item: the index counts from 0 again in every response, item ids may change on the way."""
+        return (self._response, value.get("output_index"))
+
+    def _part(self, value: dict[str, Any]) -> tuple[Any, str, Any]:
+        if "summary_index" in value:
+            return (self._place(value), "s", value["summary_index"])
+        return (self._place(value), "c", value.get("content_index", 0))
+
+    def _mcp_failed(self, value: dict[str, Any]) -> list[StreamEvent]:
+        return [Warning("an MCP server could not list its tools", str(value.get("item_id", "")))]
+
+
+_HEARD = "input_transcript"
+
+
+def _delta(value: dict[str, Any]) -> str:
+    delta = value.get("delta")
+    return delta if isinstance(delta, str) else ""
+
+
+_HANDLERS: dict[str, Any] = {
+    "response.created": ResponsesDecoder._created,
+    "response.output_text.delta": ResponsesDecoder._text,
+    "response.output_text.done": ResponsesDecoder._text_done,
+    "response.output_text.annotation.added": ResponsesDecoder._annotation,
+    "response.reasoning_summary_text.delta": ResponsesDecoder._thinking,
+    "response.reasoning_summary_text.done": ResponsesDecoder._thinking_done,
+    "response.reasoning_text.delta": ResponsesDecoder._thinking,
+    "response.reasoning_text.done": ResponsesDecoder._thinking_done,
+    "response.reasoning_summary.delta": ResponsesDecoder._thinking,
+    "response.reasoning.delta": ResponsesDecoder._thinking,
+    "response.refusal.delta": ResponsesDecoder._refusal,
+    "response.refusal.done": ResponsesDecoder._refusal_done,
+    "response.output_item.added": ResponsesDecoder._item_added,
+    "response.output_item.done": ResponsesDecoder._item_done,
+    "response.function_call_arguments.delta": ResponsesDecoder._arguments,
+    "response.function_call_arguments.done": ResponsesDecoder._arguments_done,
+    "response.mcp_call_arguments.delta": ResponsesDecoder._arguments,
+    "response.mcp_call_arguments.done": ResponsesDecoder._arguments_done,
+    "response.custom_tool_call_input.delta": ResponsesDecoder._arguments,
+    "response.custom_tool_call_input.done": ResponsesDecoder._arguments_done,
+    "response.code_interpreter_call_code.delta": ResponsesDecoder._arguments,
+    "response.code_interpreter_call_code.done": ResponsesDecoder._arguments_done,
+    "response.shell_call_command.delta": ResponsesDecoder._shell_command,
+    "response.shell_call_output_content.delta": ResponsesDecoder._progress,
+    "response.image_generation_call.partial_image": ResponsesDecoder._progress,
+    "response.audio.delta": ResponsesDecoder._sound,
+    "response.audio.transcript.delta": ResponsesDecoder._spoken,
+    "response.mcp_list_tools.failed": ResponsesDecoder._mcp_failed,
+    "response.completed": ResponsesDecoder._ended,
+    "response.incomplete": ResponsesDecoder._ended,
+    "response.failed": ResponsesDecoder._ended,
+    "response.done": ResponsesDecoder._ended,
+    "error": ResponsesDecoder._error,
+    "session.input_transcript.delta": ResponsesDecoder._heard,
+    "session.output_transcript.delta": ResponsesDecoder._spoken,
+    "session.output_audio.delta": ResponsesDecoder._sound,
+    "session.closed": ResponsesDecoder._closed,
+}
+
+#: Events that say nothing the others do not say.
+_SILENT = {
+    "response.queued",
+    "response.in_progress",
+    "response.content_part.added",
+    "response.content_part.done",
+    "response.reasoning_summary_part.added",
+    "response.reasoning_summary_part.done",
+    "response.shell_call_command.added",
+    "response.shell_call_command.done",
+    "response.shell_call_output_content.done",
+    "response.audio.done",
+    "response.audio.transcript.done",
+    "session.created",
+    "session.updated",
+    "keepalive",
+}
+_SILENT_ENDS = (
+    ".in_progress",
+    "_call.completed",
+    "_call.searching",
+    "_call.interpreting",
+    "_call.generating",
+    "mcp_list_tools.completed",
+    "mcp_call.failed",
+)

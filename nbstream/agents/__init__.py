@@ -1,0 +1,1 @@
+"""Models that call tools, and workflows of them."""

@@ -1,0 +1,201 @@
+"""What a value must look like: a JSON schema for the model, and the check of what it sends back.
+
+This is the one room that imports pydantic, and only when a schema is made.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from nbstream.events.errors import OutputValidationError, UsageError
+
+REPAIR = "`repair=True` asks the model once more; the error's `text` is the whole answer."
+
+
+class Schema:
+    """`json` is the JSON schema; `check` turns a plain value into the type it stands for."""
+
+    def __init__(self, json: dict[str, Any], check: Callable[[Any], Any]) -> None:
+        self.json = json
+        self._check = check
+
+    @classmethod
+    def of(cls, output_type: Any) -> Schema:
+        """The schema of a pydantic model, any type pydantic knows, or a JSON schema given as a dict.
+
+        Providers want an object at the root: for any other type it is one with the single key `value`.
+        """
+        if isinstance(output_type, Schema):
+            return output_type
+        if isinstance(output_type, dict):
+            return cls(output_type, _json_schema_check(output_type))
+        import pydantic
+
+        try:
+            adapter = pydantic.TypeAdapter(output_type)
+            json = adapter.json_schema()
+        except (pydantic.errors.PydanticUserError, TypeError) as error:
+            raise UsageError(
+                f"{output_type!r} has no JSON schema.",
+                hint="output_type is a pydantic model, a type such as list[str], or a JSON schema.",
+            ) from error
+        name = getattr(output_type, "__name__", "output")
+        if json.get("type") == "object" or "properties" in json:
+            return cls({"title": name, **json}, adapter.validate_python)
+        definitions = {"$defs": json.pop("$defs")} if "$defs" in json else {}
+        wrapped = {
+            "title": re.sub(r"\W", "_", name),
+            "type": "object",
+            "properties": {"value": json},
+            "required": ["value"],
+            "additionalProperties": False,
+            **definitions,
+        }
+
+        def unwrap(value: Any) -> Any:
+            inner = value["value"] if isinstance(value, dict) and set(value) == {"value"} else value
+            return adapter.validate_python(inner)
+
+        return cls(wrapped, unwrap)
+
+    @classmethod
+    def of_parameters(cls, function: Callable[..., Any]) -> Schema:
+        """The schema of a function's parameters; `check` gives its keyword arguments.
+
+        Descriptions come from the docstring (Google, NumPy or Sphinx style) or `Annotated[…, Field()]`.
+        """
+        import docstring_parser
+        import pydantic
+        from pydantic_core import ArgsKwargs
+
+        described = {
+            p.arg_name: p.description
+            for p in docstring_parser.parse(inspect.getdoc(function) or "").params
+        }
+        parameters = []
+        for parameter in inspect.signature(function, eval_str=True).parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
+                raise UsageError(
+                    f"A model cannot call {_name(function)}: it names its arguments.",
+                    hint=f"Give {parameter} a name.",
+                )
+            hint = Any if parameter.annotation is parameter.empty else parameter.annotation
+            if text := described.get(parameter.name):
+                hint = _described(hint, pydantic.Field(description=text))
+            kind = parameter.kind if parameter.kind is parameter.VAR_KEYWORD else _KEYWORD
+            parameters.append(parameter.replace(annotation=hint, kind=kind))
+
+        def arguments(**given: Any) -> dict[str, Any]:
+            return given
+
+        arguments.__annotations__ = {p.name: p.annotation for p in parameters}
+        arguments.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        adapter: Any = pydantic.TypeAdapter(arguments)  # type: ignore[arg-type]
+        json = _without_titles(adapter.json_schema())
+        json.setdefault("properties", {})
+
+        def check(value: Any) -> Any:
+            return adapter.validate_python(ArgsKwargs((), value or {}))
+
+        return cls(json, check)
+
+    def check(self, value: Any) -> Any:
+        """The value as its type. Raises `OutputValidationError` with `errors`, one line each."""
+        if not isinstance(value, dict) and self.json.get("type") == "object" and value is not None:
+            raise OutputValidationError(
+                f"Expected a JSON object, not {type(value).__name__}.", errors=["not an object"]
+            )
+        try:
+            return self._check(value)
+        except ValueError as error:
+            errors = [_line(each) for each in _errors(error)]
+            raise OutputValidationError("; ".join(errors), errors=list(errors)) from None
+
+    def parse(self, text: str) -> Any:
+        """The value of JSON text, also in a fenced block. Raises `OutputValidationError`."""
+        fenced = re.fullmatch(r"\s*```\w*\n(.*?)\n?```\s*", text, re.DOTALL)
+        try:
+            value = msgspec.json.decode(fenced.group(1) if fenced else text)
+        except msgspec.DecodeError as error:
+            raise OutputValidationError(
+                f"The answer is not JSON: {error}.", text=text, errors=[str(error)], hint=REPAIR
+            ) from None
+        try:
+            return self.check(value)
+        except OutputValidationError as error:
+            raise OutputValidationError(
+                f"The answer does not fit the output type: {error.message}",
+                text=text,
+                errors=error.errors,
+                hint=REPAIR,
+            ) from None
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def _described(hint: Any, description: Any) -> Any:
+    from typing import Annotated
+
+    return Annotated[hint, description]
+
+
+def _json_schema_check(schema: dict[str, Any]) -> Callable[[Any], Any]:
+    from jsonschema import validators
+    from jsonschema.exceptions import SchemaError
+
+    validator = validators.validator_for(schema)
+    try:
+        validator.check_schema(schema)
+    except SchemaError as error:
+        raise UsageError(f"output_type is not a JSON schema: {error.message}.") from error
+    checker = validator(schema)
+
+    def check(value: Any) -> Any:
+        if errors := sorted(checker.iter_errors(value), key=lambda e: list(map(str, e.path))):
+            raise _Invalid(
+                [{"loc": tuple(error.absolute_path), "msg": error.message} for error in errors]
+            )
+        return value
+
+    return check
+
+
+class _Invalid(ValueError):
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("invalid")
+        self.errors = lambda: errors
+
+
+def _errors(error: ValueError) -> list[dict[str, Any]]:
+    listed = getattr(error, "errors", None)
+    return listed() if callable(listed) else [{"loc": (), "msg": str(error)}]  # type: ignore[return-value]
+
+
+def _line(error: dict[str, Any]) -> str:
+    where = ".".join(map(str, error["loc"]))
+    return f"{where}: {error['msg']}" if where else str(error["msg"])
+
+
+def _without_titles(schema: Any) -> Any:
+    """The same schema without the titles pydantic makes of names: fewer tokens in each request."""
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            plain[key] = {name: _without_titles(item) for name, item in value.items()}
+        elif not (key == "title" and isinstance(value, str)):
+            plain[key] = value if key in ("default", "enum", "const") else _without_titles(value)
+    return plain
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", repr(function))

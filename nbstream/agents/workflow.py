@@ -1,0 +1,389 @@
+"""Workflows: steps one after the other, or side by side, that hand on what they said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nbstream.adapters.models.base import ChatModel
+from nbstream.adapters.sources.source import Source, Turn
+from nbstream.adapters.transport.timeouts import Timeouts
+from nbstream.events import (
+    Error,
+    IterationEnd,
+    RunEnd,
+    RunStart,
+    StepEnd,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
+from nbstream.events.errors import NbstreamError, UsageError
+from nbstream.runs.reader import Reader, every_event
+from nbstream.runs.stream import Stream
+
+from .agent import Agent
+from .fill import fill
+from .nested import Nested
+from .results import result_of
+from .tools import invoke
+
+Context = dict[str, Any]
+
+
+class Step:
+    """One step: an agent (or a model) that gets a prompt, or a handler that gets the context.
+
+        Step("greeter", agent)                              # gets the workflow's input
+        Step("critic", other, prompt="Criticise: {greeter}")
+        Step("count", handler=lambda context: len(context["greeter"]))
+
+    `prompt` is filled from the context: the input as `{input}`, what was given as `context=`, and each
+    earlier step by its name. Without one, a step gets what the step before it gave. `handler(context)` may be
+    sync, async, or a generator whose strings are shown as they come; it may return anything, also a `Stream`.
+    `outputs`: names under which the answer is handed on besides the step's own; several take apart an answer
+    that is an object. `streaming=False` shows the text when it is whole.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        agent: Agent | ChatModel | str | None = None,
+        *,
+        prompt: str = "{previous}",
+        handler: Callable[..., Any] | None = None,
+        outputs: Sequence[str] = (),
+        streaming: bool = True,
+    ) -> None:
+        if (agent is None) == (handler is None):
+            raise UsageError(f"Step {name!r} needs an agent or a handler, one of the two.")
+        self.name = name
+        self.agent = agent if isinstance(agent, Agent) or agent is None else Agent(agent)
+        self.prompt = prompt
+        self.handler = handler
+        self.outputs = tuple(outputs)
+        self.streaming = streaming
+
+    def open(self, context: Context) -> Stream:
+        """The stream of this step."""
+        if self.agent is not None:
+            prompt, notes = fill(self.prompt, context)
+            if notes:
+                named = notes[0].partition(" was left")[0]
+                raise UsageError(
+                    f"Step {self.name!r}: its prompt names {named}, which the context does not have.",
+                    hint=f"The context has {', '.join(context)}.",
+                )
+            return self.agent.stream(prompt)
+        assert self.handler is not None
+        handled = _Handled(self.handler, context, self.name)
+        source = Source(events=handled.events, turn=handled)
+        return Stream(source, timeouts=Timeouts(first=None, between=None), retries=0)
+
+    def __repr__(self) -> str:
+        return f"Step({self.name!r})"
+
+
+class Workflow:
+    """Steps in order; a list among them runs side by side.
+
+        flow = nb.Workflow([greeter, [analyst, critic], summarizer])
+        response = await flow.stream("I want to learn about agents.")
+        response.text, response.output["critic"]     # the last step's answer; everything by name
+
+    A step that fails ends the run; what the steps before it gave stays in `stream.response.output`.
+    """
+
+    def __init__(self, steps: Iterable[Step | Sequence[Step]], *, name: str = "") -> None:
+        self.stages = [[each] if isinstance(each, Step) else list(each) for each in steps]
+        self.name = name
+        names = [step.name for stage in self.stages for step in stage]
+        if not names:
+            raise UsageError("A workflow needs a step.")
+        for called in names:
+            if names.count(called) > 1 or called in _RESERVED:
+                why = "twice" if called not in _RESERVED else "as the context's own"
+                raise UsageError(f"The name {called!r} is used {why}.")
+
+    @classmethod
+    def from_json(
+        cls,
+        definition: str | Path | Mapping[str, Any],
+        *,
+        model: str | ChatModel | None = None,
+        tools: Mapping[str, Any] | None = None,
+    ) -> Workflow:
+        """A workflow from an `agent.json`: its file, or what the file holds.
+
+        Each node is a step: `node_id`, `system_prompt`, `input_keys` (read from the context), `output_keys`
+        (several: the answer is a JSON object with these), `streaming_enabled`, and optionally `model` and
+        `tools` (names, looked up in `tools`). `edges` ({source, target}) order the nodes; without them they
+        run as listed.
+        """
+        if not isinstance(definition, Mapping):
+            definition = msgspec.json.decode(Path(definition).read_bytes())
+            if not isinstance(definition, dict):
+                raise UsageError("agent.json holds an object with `nodes`.")
+        nodes = {node["node_id"]: node for node in definition.get("nodes") or ()}
+        steps = {name: _from_node(node, model, tools or {}) for name, node in nodes.items()}
+        stages: list[list[Step]] = []
+        if edges := definition.get("edges"):
+            order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(nodes, ()))
+            for edge in edges:
+                order.add(edge["target"], edge["source"])
+            order.prepare()
+            while order.is_active():
+                ready = order.get_ready()
+                stages.append([steps[name] for name in ready])
+                order.done(*ready)
+        else:
+            stages = [[step] for step in steps.values()]
+        return cls(stages, name=definition.get("name") or definition.get("id") or "")
+
+    def stream(
+        self, input: Any = "", *, context: Mapping[str, Any] | None = None, title: str = ""
+    ) -> Stream:
+        """Run the steps, as one `Stream`; `response.output` is the context with what each step gave.
+
+        `input` is what the first step gets; an object is the context itself.
+        """
+        given = dict(input) if isinstance(input, Mapping) else {}
+        run = _Run(self.stages, {**(context or {}), **given, "input": input, "previous": input})
+        agents = [step.agent for stage in self.stages for step in stage if step.agent]
+        source = Source(
+            events=run.events,
+            portable=all(tool.threaded for agent in agents for tool in agent.tools),
+            turn=run,
+        )
+        timeouts = Timeouts(first=None, between=None)
+        return Stream(source, title=title or self.name, timeouts=timeouts, retries=0)
+
+    async def run(self, input: Any = "", **options: Any) -> Any:
+        """The response, when all steps are done; options as in `stream`."""
+        return await self.stream(input, **options)
+
+
+_RESERVED = ("input", "previous")
+
+
+class _Run(Turn):
+    """One run of a workflow: the source of its events, and its turn."""
+
+    def __init__(self, stages: list[list[Step]], context: Context) -> None:
+        self._stages = stages
+        self._context = context
+        self._nested: dict[str, Nested] = {}
+        self._attended = False
+
+    async def events(self) -> AsyncGenerator[StreamEvent, None]:
+        index = 0
+        for stage in self._stages:
+            running: list[tuple[Step, Nested]] = []
+            for step in stage:
+                running.append((step, self._open(step, index)))
+                index += 1
+            try:
+                async with aclosing(_together(running)) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                for step, nested in running:
+                    if nested.stream.status == "done":
+                        self._take(step, nested)
+        yield RunEnd("stop")
+
+    def _open(self, step: Step, index: int) -> Nested:
+        stream = step.open(self._context)
+        agent = step.agent.name or stream.source.model if step.agent else ""
+        nested = self._nested[step.name] = Nested(stream, step.name, index=index, agent=agent)
+        if self._attended:
+            stream.attend()
+        return nested
+
+    def _take(self, step: Step, nested: Nested) -> None:
+        """Hand on what a finished step gave."""
+        response = nested.stream.response
+        value = response.text if response.output is None else response.output
+        self._context[step.name] = self._context["previous"] = value
+        if len(step.outputs) == 1:
+            self._context[step.outputs[0]] = value
+        elif isinstance(value, dict):
+            self._context.update({name: value.get(name) for name in step.outputs})
+
+    # ── what a run asks of its turn ───────────────────────────────────────────
+
+    @property
+    def output(self) -> Context:  # type: ignore[override]
+        return {key: value for key, value in self._context.items() if key != "previous"}
+
+    @property
+    def busy(self) -> bool:
+        return True  # each step keeps its own time
+
+    def farewell(self) -> list[StreamEvent]:
+        return [event for nested in self._nested.values() for event in nested.farewell()]
+
+    def attend(self) -> None:
+        self._attended = True
+        for nested in list(self._nested.values()):
+            nested.stream.attend()
+
+    def decide(self, call_id: str, approved: bool) -> bool:
+        return any(nested.decide(call_id, approved) for nested in list(self._nested.values()))
+
+
+class _Handled(Turn):
+    """A handler's run: the strings it yields, or its value, as text; `output` is the value."""
+
+    def __init__(self, handler: Callable[..., Any], context: Context, name: str) -> None:
+        self._work = partial(handler, context)
+        self._name = name
+        self._stream: Stream | None = None
+        self._attended = False
+
+    @property
+    def busy(self) -> bool:
+        return True
+
+    async def events(self) -> AsyncGenerator[StreamEvent, None]:
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        running = asyncio.ensure_future(invoke(self._work, self._name, queue.put_nowait))
+        running.add_done_callback(lambda _: queue.put_nowait(_DONE))
+        pieces: list[str] = []
+        try:
+            while (piece := await queue.get()) is not _DONE:
+                pieces.append(piece if isinstance(piece, str) else result_of(piece).text)
+                yield TextDelta(0, pieces[-1])
+            value = running.result()
+        finally:
+            running.cancel()
+        if isinstance(value, Stream):
+            async for event in self._follow(value):
+                yield event
+            response = value.response
+            value = response.text if response.output is None else response.output
+        elif pieces and value == pieces[-1]:
+            value = "".join(pieces)
+        elif not pieces and value is not None:
+            yield TextDelta(0, result_of(value).text)
+            yield Usage(0, 0)
+        self.output = value
+        yield RunEnd("stop")
+
+    async def _follow(self, stream: Stream) -> AsyncGenerator[StreamEvent, None]:
+        self._stream = stream
+        if self._attended:
+            stream.attend()
+        reader = Reader(stream, every_event)
+        try:
+            async for event in reader:
+                if not isinstance(event, (RunStart, RunEnd, Error)):
+                    yield msgspec.structs.replace(event)
+        finally:
+            reader.close()
+
+    def farewell(self) -> list[StreamEvent]:
+        turn = self._stream.source.turn if self._stream and not self._stream.ended else None
+        return turn.farewell() if turn else []
+
+    def attend(self) -> None:
+        self._attended = True
+        if self._stream is not None:
+            self._stream.attend()
+
+    def decide(self, call_id: str, approved: bool) -> bool:
+        return self._stream is not None and self._stream.approve(call_id, approved)
+
+
+_DONE = object()
+
+
+async def _together(running: list[tuple[Step, Nested]]) -> AsyncGenerator[StreamEvent, None]:
+    """The events of steps that run side by side, as they come. The first failure ends all."""
+    queue: asyncio.Queue[StreamEvent | None] = asyncio.Queue()
+
+    async def follow(step: Step, nested: Nested) -> None:
+        held: list[StreamEvent] = []
+        async with aclosing(nested.events()) as events:
+            async for event in events:
+                if not step.streaming and isinstance(event, (TextDelta, ThinkingDelta)):
+                    held.append(event)
+                    continue
+                if isinstance(event, (IterationEnd, StepEnd)):
+                    for late in held:
+                        queue.put_nowait(late)
+                    held.clear()
+                queue.put_nowait(event)
+
+    tasks = [asyncio.ensure_future(follow(step, nested)) for step, nested in running]
+    for task in tasks:
+        task.add_done_callback(lambda _: queue.put_nowait(None))
+    left = len(tasks)
+    try:
+        while left:
+            event = await queue.get()
+            if event is not None:
+                yield event
+                continue
+            left -= 1
+            for (step, _), task in zip(running, tasks, strict=True):
+                if task.done() and (error := task.exception()) is not None:
+                    raise _failed(step, error)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _failed(step: Step, error: BaseException) -> BaseException:
+    if isinstance(error, NbstreamError):
+        error.message = f"Step {step.name!r} failed: {error.message}"
+        error.args = (error.message,)
+        error.hint = error.hint or "stream.response.output holds what the steps before it gave."
+    return error
+
+
+def _from_node(
+    node: Mapping[str, Any], model: str | ChatModel | None, tools: Mapping[str, Any]
+) -> Step:
+    name = node["node_id"]
+    kind = node.get("node_type", "llm_generate")
+    if not kind.startswith("llm"):
+        raise UsageError(f"Node {name!r}: node_type {kind!r} is not one that a model answers.")
+    wanted = node.get("tools") or ()
+    if missing := [each for each in wanted if each not in tools]:
+        raise UsageError(
+            f"Node {name!r} needs the tools {', '.join(missing)}.",
+            hint="Workflow.from_json(…, tools={name: function})",
+        )
+    inputs, outputs = node.get("input_keys") or (), tuple(node.get("output_keys") or ())
+    agent = Agent(
+        node.get("model") or model,
+        [tools[each] for each in wanted],
+        name=node.get("name") or "",
+        system=node.get("system_prompt"),
+        output_type=_object_of(outputs) if len(outputs) > 1 else None,
+        use_history=False,
+    )
+    if len(inputs) == 1:
+        prompt = f"{{{inputs[0]}}}"
+    else:
+        prompt = "\n".join(f"{key}: {{{key}}}" for key in inputs) or "{previous}"
+    streaming = bool(node.get("streaming_enabled", False))
+    return Step(name, agent, prompt=prompt, outputs=outputs, streaming=streaming)
+
+
+def _object_of(keys: Sequence[str]) -> dict[str, Any]:
+    return {
+        "title": "output",
+        "type": "object",
+        "properties": {key: {} for key in keys},
+        "required": list(keys),
+    }

@@ -1,0 +1,1 @@
+"""What a run means so far: transcript, parts, figures. Pure: events in, values out."""

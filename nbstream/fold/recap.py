@@ -1,0 +1,53 @@
+"""What the steps of a workflow took: the summary under a run that has ended."""
+
+from __future__ import annotations
+
+from html import escape
+
+from nbstream.events.usage import add_usage, tokens_of
+
+from .parts import Step
+from .transcript import Transcript
+
+_CELL = "padding:2px 16px 2px 0;text-align:left"
+
+
+class Recap:
+    """The steps of a workflow that has ended, and their sum; empty (and false) for any other run."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        steps = transcript.flow if transcript.finish_reason else []
+        self.steps: list[Step] = steps if len(steps) > 1 else []
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    @property
+    def total(self) -> str:
+        """`3 steps: 26.3 s, 855 tokens`; steps side by side share their time."""
+        began = min(step.time for step in self.steps)
+        ended = max(step.time + (step.duration or 0.0) for step in self.steps)
+        usage = None
+        for step in self.steps:
+            usage = add_usage(usage, step.usage)
+        return (
+            f"{len(self.steps)} steps: {', '.join([f'{ended - began:.1f} s', *tokens_of(usage)])}"
+        )
+
+    def to_text(self) -> str:
+        """A line for each step, and one for all; as markdown it is a list."""
+        if not self.steps:
+            return ""
+        rows = [f"{n}. {step.label}: {step.cost}" for n, step in enumerate(self.steps, start=1)]
+        return "\n".join([*rows, "", self.total])
+
+    def to_html(self) -> str:
+        """A table with plain inline styles."""
+        if not self.steps:
+            return ""
+        rows = "".join(
+            f'<tr><td style="{_CELL}">{n}. {escape(step.label)}</td>'
+            f'<td style="{_CELL}">{step.cost}</td></tr>'
+            for n, step in enumerate(self.steps, start=1)
+        )
+        return f'<table style="margin:8px 0">{rows}</table><div>{self.total}</div>'

@@ -1,0 +1,1 @@
+"""The programs that show streams: notebooks, marimo, terminals."""

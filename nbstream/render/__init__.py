@@ -1,0 +1,1 @@
+"""A run as html, markdown and text that need no kernel. Pure."""

@@ -1,0 +1,91 @@
+"""A run as one HTML file: the live view with its chart and slider, offline, for whoever gets the file.
+
+The file carries the front end and the run's events, and may not fetch anything. Without scripts it shows
+the static form.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from html import escape
+
+import msgspec
+
+from nbstream.events import StreamEvent
+from nbstream.fold.metrics import Metrics
+from nbstream.fold.transcript import Transcript
+from nbstream.wire.bundle import bundled
+from nbstream.wire.frames import figures, history
+
+from .saved import to_html
+
+_FENCE = re.compile(r"^[ >]*(?:```+|~~~+)[ ]*([^\s`]+)", re.MULTILINE)
+#: Languages of code blocks that need no further part.
+_KNOWN = frozenset(
+    "python py javascript js typescript ts json bash sh shell yaml yml html xml r diff text".split()
+)
+_STYLE = """
+:root { color-scheme: light dark; }
+body { margin: 0; background: light-dark(#fff, #17191d); color: light-dark(#222, #ddd); }
+main { max-width: 54rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; font: 14px/1.6 system-ui, sans-serif; }
+.nbstream [data-action="load-image"] { display: none; }
+"""
+
+
+def to_page(
+    transcript: Transcript,
+    metrics: Metrics,
+    events: Sequence[StreamEvent],
+    format: str = "markdown",
+) -> str:
+    """The run so far as a whole document. `format`: how the answer reads, "markdown" or "json"."""
+    script = bundled("saved.js")
+    now = events[-1].time if events else 0.0
+    texts = "\n".join((transcript.text, transcript.thinking))
+    saved = {
+        "code": bundled("nbstream.js"),
+        "css": bundled("nbstream.css"),
+        "options": {"chart": "open", "title": transcript.title, "format": format},
+        "parts": {name: bundled(f"part-{name}.js") for name in _parts(texts)},
+        "events": history(events),
+        "metrics": figures(metrics, now),
+        "samples": metrics.series.since(0, 0),
+    }
+    data = msgspec.json.encode(saved).decode().replace("<", "\\u003c")
+    title = transcript.title or transcript.model or "nbstream"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">
+<meta name="referrer" content="no-referrer">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main>{to_html(transcript, metrics, format=format)}</main>
+<script type="application/json" id="nbstream-run">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _policy(script: str) -> str:
+    """No request leaves the page, and no script runs but ours."""
+    known = b64encode(sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{known}' blob:; style-src 'unsafe-inline'; "
+        "img-src data: blob:; media-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _parts(text: str) -> list[str]:
+    """What the text may need beyond the first load: formulas, rarer languages."""
+    languages = {name.lower() for name in _FENCE.findall(text)}
+    formulas = bool(re.search(r"\$|\\\(|\\\[", text)) or "math" in languages
+    return ["math"] * formulas + ["languages"] * bool(languages - _KNOWN)

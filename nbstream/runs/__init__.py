@@ -1,0 +1,1 @@
+"""One run: what drives it, what people hold, what it may cost."""

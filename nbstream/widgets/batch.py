@@ -1,0 +1,125 @@
+"""The live view of a batch: its progress, and the stream of any prompt when it is opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import traitlets as t
+
+from .stream import PageWidget, StreamView
+
+if TYPE_CHECKING:
+    from nbstream.batches.batch import StreamBatch
+
+#: Seconds between two updates, and over which the rate is taken.
+INTERVAL = 0.2
+RATE_SECONDS = 2.0
+#: Prompts whose answers the saved form holds.
+MOST_SAVED = 500
+
+
+class BatchView(PageWidget):
+    """Progress of many streams. `states` has one letter a prompt: `.` waits, `r` runs, `d` done, `e` failed,
+    `s` stopped. `figures`: tokens, tokens_per_second (over the last seconds), elapsed in seconds, cost in US
+    dollars. `opened` is the widget of the stream that is looked at."""
+
+    states = t.Unicode().tag(sync=True)
+    labels = t.List(t.Unicode()).tag(sync=True)
+    figures = t.Dict().tag(sync=True)
+    opened = t.Unicode().tag(sync=True)
+
+    #: What shows the opened stream.
+    pane: type[StreamView] = StreamView
+
+    def __init__(self, batch: StreamBatch) -> None:
+        self.batch = batch
+        self._shown: StreamView | None = None
+        self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
+        self._ticking = False
+        self._when_ended: list[Callable[[], None]] = []
+        super().__init__(kind="batch", labels=batch.labels, states=batch.states())
+        self.on_msg(self._heard)
+        batch.on_change(self._changed)
+
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        """Call `callback()` once, when the last stream has ended."""
+        self._when_ended.append(callback)
+        if self.batch.ended:
+            self._look()
+
+    def release(self) -> None:
+        self.batch.stop()
+        self.close()
+
+    def _changed(self) -> None:
+        if self.batch.ended:
+            self._look()
+        elif not self._ticking:
+            self._ticking = True
+            self._tick(asyncio.get_running_loop())
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self.batch.ended:
+            self._look()
+            loop.call_later(INTERVAL, self._tick, loop)
+
+    def _look(self) -> None:
+        batch = self.batch
+        tokens = sum(stream.metrics.output_tokens for stream in batch.streams)
+        now = batch.elapsed
+        self._seen.append((now, tokens))
+        while len(self._seen) > 2 and now - self._seen[0][0] > RATE_SECONDS:
+            self._seen.popleft()
+        since, before = (0.0, 0) if batch.ended else self._seen[0]
+        figures: dict[str, Any] = {"tokens": tokens, "elapsed": round(now, 2)}
+        if now > since:
+            figures["tokens_per_second"] = round((tokens - before) / (now - since), 1)
+        costs = [stream.metrics.cost for stream in batch.streams if stream.ended]
+        if batch.ended and costs and None not in costs:
+            figures["cost"] = round(sum(cost or 0 for cost in costs), 6)
+        with self.hold_sync():
+            self.figures = figures
+            self.states = batch.states()
+        if batch.ended:
+            callbacks, self._when_ended = self._when_ended, []
+            for callback in callbacks:
+                callback()
+
+    def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
+        if not isinstance(message, dict):
+            return
+        if message.get("kind") == "stop":
+            self.batch.stop()
+        elif message.get("kind") == "open":
+            index = message.get("index")
+            known = isinstance(index, int) and 0 <= index < len(self.batch.streams)
+            old, self._shown = self._shown, None
+            if known:
+                self._shown = self.pane(self.batch.streams[index])  # type: ignore[index]
+            with self.hold_sync():
+                self.opened = self._shown.uid if self._shown else ""
+                self.children = [self._shown.model_id] if self._shown else []
+            if old is not None:
+                old.close()
+
+    def forms(self) -> dict[str, Any]:
+        """The saved forms of the batch as it is now."""
+        rows = self.batch.table()
+        done = sum(row["status"] == "done" for row in rows)
+        failed = sum(row["status"] == "error" for row in rows)
+        line = f"{done} of {len(rows)} answered, {failed} failed, {self.batch.elapsed:.1f} s"
+        items = "".join(
+            f"<details><summary>{n}. {escape(row['prompt'])} · {escape(row['error'] or row['status'])}"
+            f'</summary><pre style="white-space:pre-wrap">{escape(row["text"])}</pre></details>'
+            for n, row in enumerate(rows[:MOST_SAVED], 1)
+        )
+        more = f"<div>and {len(rows) - MOST_SAVED} more</div>" if len(rows) > MOST_SAVED else ""
+        return {
+            "text/html": f'<div class="nbstream-static" data-nbstream="{escape(self.uid)}">'
+            f"<div><b>{line}</b></div>{items}{more}</div>",
+            "text/plain": line,
+        }

@@ -1,0 +1,198 @@
+"""Events to frames: what travels from the kernel to a view. Pure policy, no timer and no comm.
+
+A frame holds everything that happened since the frame before, with neighbouring deltas merged into one.
+Frames are numbered from 1 without gaps; a view that misses one (jupyter_server drops messages over its
+rate limit, ZMQ over its high-water mark, a reload loses all) says which it has and gets the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from nbstream.events import (
+    RefusalDelta,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    to_builtins,
+)
+from nbstream.fold.metrics import Metrics
+
+#: Frames per second for one view, and for all the views of a kernel together.
+VIEW_RATE = 25.0
+KERNEL_RATE = 120.0
+
+Frame = dict[str, Any]
+Mergeable = TextDelta | ThinkingDelta | RefusalDelta | ToolCallDelta
+
+
+def frame_interval(views: int) -> float:
+    """Seconds between two frames of one view when `views` are streaming."""
+    return max(1 / VIEW_RATE, views / KERNEL_RATE)
+
+
+def figures(metrics: Metrics, time: float) -> dict[str, Any]:
+    """The figures a view shows, `time` seconds into the run; what is unknown is left out."""
+    shown: dict[str, Any] = metrics.to_dict()
+    del shown["stalls"], shown["iterations"], shown["wait_time"]
+    shown["current_rate"] = metrics.current_rate(time) if metrics.elapsed is None else None
+    if metrics.stalls:
+        shown["stall_spans"] = [[round(at, 3), round(gap, 3)] for at, gap in metrics.stalls]
+    if metrics.iterations:
+        shown["iteration_spans"] = [
+            [each.step, each.number, each.start, each.first, each.last]
+            for each in metrics.iterations
+        ]
+    shown["gap_bins"] = metrics.gaps.histogram() or None
+    return {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in shown.items()
+        if value is not None
+    }
+
+
+#: Figures that only an open chart shows: once a second is enough.
+DETAILS = ("gap_p50", "gap_p95", "gap_p99", "gap_bins", "decode_time", "iteration_spans")
+
+
+def history(events: Sequence[StreamEvent]) -> list[dict[str, Any]]:
+    """A run to be played again: its events, deltas merged within a twentieth of a second or more.
+
+    Never more than about 2000 moments, however long the run.
+    """
+    moment = max(0.05, events[-1].time / 2000) if events else 0.05
+    pieces: list[StreamEvent | _Merge] = []
+    played: list[StreamEvent] = []
+    now = 0
+    for event in events:
+        if (then := int(event.time / moment)) != now:
+            played += _settle(pieces)
+            pieces, now = [], then
+        _merge_into(pieces, event)
+    return _plain(played + _settle(pieces))
+
+
+class FrameLog:
+    """Takes events as they come, gives numbered frames, and can say everything again.
+
+    Every call costs O(new text). Safe to call from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._pending: list[StreamEvent | _Merge] = []
+        self._frames: list[list[StreamEvent]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def n(self) -> int:
+        """The number of the latest frame; 0 before the first."""
+        return len(self._frames)
+
+    def add(self, event: StreamEvent) -> None:
+        with self._lock:
+            _merge_into(self._pending, event)
+
+    def take(self) -> Frame | None:
+        """The next frame, or None where nothing happened since the last."""
+        with self._lock:
+            if not self._pending:
+                return None
+            events = _settle(self._pending)
+            self._pending = []
+            self._frames.append(events)
+            return {"kind": "frame", "n": self.n, "events": _plain(events)}
+
+    def since(self, have: int) -> Frame:
+        """What a view that has frame `have` is missing, as one message; a `beat` where nothing is."""
+        with self._lock:
+            have = have if 0 <= have <= self.n else 0
+            if have == self.n and have > 0:
+                return {"kind": "beat", "n": self.n}
+            return {"kind": "frames", "after": have, "n": self.n, "events": self._after(have)}
+
+    def snapshot(self) -> Frame:
+        """Everything up to the latest frame."""
+        with self._lock:
+            return {"n": self.n, "events": self._after(0)}
+
+    def _after(self, have: int) -> list[dict[str, Any]]:
+        merged: list[StreamEvent | _Merge] = []
+        for event in chain.from_iterable(self._frames[have:]):
+            _merge_into(merged, event)
+        return _plain(_settle(merged))
+
+
+class _Merge:
+    """Neighbouring deltas on their way to becoming one."""
+
+    __slots__ = ("count", "first", "key", "pieces", "until")
+
+    def __init__(self, first: Mergeable, key: tuple[Any, ...]) -> None:
+        self.first = first
+        self.key = key
+        self.pieces = [_text(first)]
+        self.count = first.count
+        self.until = first.until
+
+    def add(self, event: Mergeable) -> None:
+        self.pieces.append(_text(event))
+        self.count += event.count
+        self.until = event.until or event.time
+
+    def settle(self) -> StreamEvent:
+        if len(self.pieces) == 1:
+            return self.first
+        name = "arguments" if isinstance(self.first, ToolCallDelta) else "text"
+        merged = {name: "".join(self.pieces), "count": self.count, "until": self.until}
+        return msgspec.structs.replace(self.first, **merged)
+
+
+def _text(event: Mergeable) -> str:
+    return event.arguments if isinstance(event, ToolCallDelta) else event.text
+
+
+def _merge_key(event: Mergeable) -> tuple[Any, ...] | None:
+    """What two neighbours must share to be merged; None for a delta that stands alone."""
+    if isinstance(event, ToolCallDelta):
+        return (ToolCallDelta, event.call_id, event.step, event.run)
+    if isinstance(event, TextDelta) and event.logprobs is not None:
+        return None
+    if isinstance(event, ThinkingDelta) and (event.signature or event.redacted):
+        return None
+    return (type(event), event.block, event.choice, event.step, event.run)
+
+
+def _merge_into(log: list[StreamEvent | _Merge], event: StreamEvent) -> None:
+    if not isinstance(event, Mergeable) or (key := _merge_key(event)) is None:
+        log.append(event)
+        return
+    last = log[-1] if log else None
+    if isinstance(last, _Merge) and last.key == key:
+        last.add(event)
+    else:
+        log.append(_Merge(event, key))
+
+
+def _settle(log: list[StreamEvent | _Merge]) -> list[StreamEvent]:
+    return [item.settle() if isinstance(item, _Merge) else item for item in log]
+
+
+def _plain(events: list[StreamEvent]) -> list[dict[str, Any]]:
+    return [_sendable(to_builtins(event)) for event in events]
+
+
+def _sendable(value: Any) -> Any:
+    """Half a surrogate pair cannot be encoded as UTF-8 and would cost the whole message."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_sendable(item) for item in value]
+    return value
