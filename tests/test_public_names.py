@@ -120,7 +120,9 @@ def test_it_takes_what_it_took(name):
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_it_has_what_it_had(name):
-    assert not [member for member in MEMBERS[name].split() if not hasattr(getattr(nb, name), member)]
+    assert not [
+        member for member in MEMBERS[name].split() if not hasattr(getattr(nb, name), member)
+    ]
 
 
 def test_every_name_of_0_1_is_public():

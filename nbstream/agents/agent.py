@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nbstream.adapters.models.base import ChatModel, ChatRequest, Prompt
+from nbstream.adapters.models.options import misspelt
 from nbstream.adapters.models.registry import model as find_model
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.config import setting
@@ -117,7 +118,7 @@ class Agent:
             approval=self._approval(),
             retries=2 if attempts is None else attempts,
             history=self.history if remembers else None,
-        )
+        ).warned(misspelt(request.options))
         budget = budget_for(chat, request, max_cost, max_seconds)
         return Stream(source, title=title or self.name, timeouts=timeouts, retries=0, budget=budget)
 
