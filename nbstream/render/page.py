@@ -73,7 +73,7 @@ def to_page(
     }
     data = msgspec.json.encode(saved).decode().replace("<", "\\u003c")
     whole = _PAGE.format(
-        policy=_policy(script),
+        policy=Markup(_policy(script)),
         title=transcript.title or transcript.model or "nbstream",
         style=Markup(_STYLE),
         answer=Markup(to_html(transcript, metrics, format=format)),
