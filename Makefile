@@ -6,8 +6,8 @@ BUNDLE := $(STATIC)/nbstream.js
 NODE_MODULES := js/node_modules/.package-lock.json
 IPYKERNEL6 := $(VENV)/ipykernel6
 SDKS := $(VENV)/sdks
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; do \
-	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 LAB_ARGS ?=
 
 # What JupyterLab needs to be quiet and offline, for the demo as for the tests.
@@ -46,7 +46,7 @@ bench: $(VENV)/.dev $(BUNDLE) $(SDKS)/.done
 	$(BIN)/python -m bench
 
 # Universal: one resolution for every Python and platform the package supports; the demo's is a part of it.
-COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate
 lock: $(VENV)/.dev
 	$(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml --all-extras --group demo -c requirements-dev.lock -o requirements.lock
@@ -56,7 +56,7 @@ clean:
 	rm -rf $(VENV) $(STATIC) js/node_modules dist build test-results
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "nbstream needs Python 3.10 or newer with venv (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "nbstream needs Python 3.11 or newer with venv (on Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: requirements.lock pyproject.toml | $(BIN)/python
