@@ -53,10 +53,10 @@ class StreamBatch(Together):
 
     def __init__(self, streams: Sequence[Stream], concurrency: int, labels: Sequence[str]) -> None:
         super().__init__()
-        self.streams = list(streams)
-        self.labels = list(labels)
+        self.streams: list[Stream] = list(streams)
+        self.labels: list[str] = list(labels)
         self.concurrency = concurrency
-        self.ended = False
+        self.ended: bool = False
         #: The cell (its execution count) that shows it.
         self.shown_in: int | None = None
         self._running: concurrent.futures.Future[None] | None = None

@@ -62,8 +62,10 @@ class StreamGroup(Together):
     ) -> None:
         super().__init__()
         self._makers = list(makers)
-        self.streams = list(streams) if streams is not None else [make() for make in makers]
-        self.names = names_of(self.streams)
+        self.streams: list[Stream] = (
+            list(streams) if streams is not None else [make() for make in makers]
+        )
+        self.names: list[str] = names_of(self.streams)
         self.winner: Stream | None = None
 
     # ── run ───────────────────────────────────────────────────────────────────

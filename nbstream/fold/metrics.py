@@ -63,12 +63,12 @@ class Metrics:
         self.ttfv: float | None = None
         self.last: float | None = None
         self.elapsed: float | None = None
-        self.started_at = 0.0
-        self.deltas = 0
+        self.started_at: float = 0.0
+        self.deltas: int = 0
         self.iterations: list[Iteration] = []
-        self.gaps = Gaps()
+        self.gaps: Gaps = Gaps()
         self.stalls: list[list[float]] = []
-        self.series = Series()
+        self.series: Series = Series()
         self._current = CurrentRate()
         self._open: dict[str, Iteration] = {}
         self._step_start: dict[str, float] = {}
