@@ -60,19 +60,19 @@ class Agent:
     ) -> None:
         if max_iterations < 1:
             raise UsageError("max_iterations must be at least 1.")
-        self.model = None if model is None else find_model(model)
+        self.model: ChatModel | None = None if model is None else find_model(model)
         self.tools: list[Tool] = as_tools(tools)
         self.system = system
         self.name = name
         self.description = description
         self.max_iterations = max_iterations
-        self.output_schema = None if output_type is None else Schema.of(output_type)
+        self.output_schema: Schema | None = None if output_type is None else Schema.of(output_type)
         self.repair = repair
         self.approve = approve
         self.approval_timeout = approval_timeout
         self.approval_default = approval_default
         self.use_history = use_history
-        self.history = history if isinstance(history, History) else History(history)
+        self.history: History = history if isinstance(history, History) else History(history)
         self.options = options
         self._approval()
 
