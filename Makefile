@@ -1,4 +1,4 @@
-# One command a job; `make test` is what CI runs.
+# One command a job: `make check` before a commit, `make test` is what CI runs.
 VENV := .venv
 BIN := $(VENV)/bin
 STATIC := nbstream/static
@@ -14,10 +14,14 @@ LAB_ARGS ?=
 export JUPYTER_CONFIG_PATH := $(CURDIR)/scripts/lab$(if $(JUPYTER_CONFIG_PATH),:$(JUPYTER_CONFIG_PATH))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format build bench lock clean
+.PHONY: demo check test python lint format build bench lock clean
 
 demo: $(VENV)/.demo $(BUNDLE)
 	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB_ARGS)
+
+# In two minutes: lint, types, and the tests that need no browser, no kernel and no server of others.
+check: lint $(BUNDLE)
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
 
 test: lint $(BUNDLE) $(IPYKERNEL6) $(SDKS)/.done
 	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || { echo "The front end's tests need Node.js 20.19 or newer: https://nodejs.org" >&2; exit 1; }

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -72,8 +73,13 @@ def room_of(path: Path) -> str:
 ROOMS = {room_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports(room: str) -> Iterator[str]:
+@cache
+def imports(room: str) -> frozenset[str]:
     """Absolute names of the modules a room imports, and of what it imports from them."""
+    return frozenset(_imports(room))
+
+
+def _imports(room: str) -> Iterator[str]:
     path = ROOMS[room]
     package = ["nbstream", *path.relative_to(PACKAGE).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -132,7 +138,7 @@ def test_what_is_known_is_still_there():
     gone = {
         (room, other)
         for room, other in KNOWN
-        if room not in ROOMS or f"nbstream.{other}" not in set(imports(room))
+        if room not in ROOMS or f"nbstream.{other}" not in imports(room)
     }
     assert not gone, "take it out of KNOWN"
 
