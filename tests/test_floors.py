@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,20 @@ def test_every_room_has_a_floor():
         assert {path.name for path in (PACKAGE / folder).iterdir() if path.is_dir()} - {
             "__pycache__"
         } == set(inner)
+
+
+def test_the_map_is_the_tree():
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    drawn = re.search(r"```\nnbstream/\n(.*?)```", text, re.DOTALL)
+    assert drawn
+    names = re.findall(r"^ +(\w+)(?:/|\.py) ", drawn[1], re.MULTILINE)
+    folders = {room.split(".")[1] if "." in room else room for room in ROOMS if is_folder(room)}
+    files = {room for room in ROOMS if "." not in room and not is_folder(room)}
+    assert sorted(names) == sorted(folders | files - {"_version"})
+
+
+def is_folder(room: str) -> bool:
+    return ROOMS[room].name == "__init__.py" and room != "__init__"
 
 
 @pytest.mark.parametrize("room", ROOMS)
