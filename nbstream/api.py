@@ -59,7 +59,7 @@ def stream(
 
     `timeout` is in seconds for the whole run, or a `Timeouts`. `retries` counts new attempts before the
     first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived. Other
-    keyword arguments go to the provider as they are.
+    keyword arguments go to the provider as they are; one that looks misspelt gets a `warning` event.
 
     Raises `UsageError` for an unknown model, and for `max_cost` with a model whose price is not known. What
     goes wrong later is raised by awaiting the stream.
