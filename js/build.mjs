@@ -33,11 +33,31 @@ const shared = {
 };
 
 const builds = [
-  { ...shared, entryPoints: ["src/index.ts"], outfile: join(out, "nbstream.js"), format: "esm" },
-  { ...shared, entryPoints: ["src/loader.ts"], outfile: join(out, "loader.js"), format: "esm" },
-  { ...shared, entryPoints: ["src/stub.ts"], outfile: join(out, "stub.js"), format: "esm" },
-  { ...shared, entryPoints: ["src/whole.ts"], outfile: join(out, "whole.js"), format: "esm" },
-  { ...shared, entryPoints: ["src/saved.ts"], outfile: join(out, "saved.js"), format: "iife" },
+  {
+    ...shared,
+    entryPoints: ["src/entries/index.ts"],
+    outfile: join(out, "nbstream.js"),
+    format: "esm",
+  },
+  {
+    ...shared,
+    entryPoints: ["src/entries/loader.ts"],
+    outfile: join(out, "loader.js"),
+    format: "esm",
+  },
+  { ...shared, entryPoints: ["src/entries/stub.ts"], outfile: join(out, "stub.js"), format: "esm" },
+  {
+    ...shared,
+    entryPoints: ["src/entries/whole.ts"],
+    outfile: join(out, "whole.js"),
+    format: "esm",
+  },
+  {
+    ...shared,
+    entryPoints: ["src/entries/saved.ts"],
+    outfile: join(out, "saved.js"),
+    format: "iife",
+  },
   ...["math", "languages"].map((name) => ({
     ...shared,
     entryPoints: [`src/markdown/lazy/${name}.ts`],

@@ -1,4 +1,4 @@
-import type { FromKernel, Model, StreamTraits, ToKernel } from "../src/model";
+import type { FromKernel, Model, StreamTraits, ToKernel } from "../src/protocol/model";
 
 const TRAITS: StreamTraits = {
   uid: "u1",

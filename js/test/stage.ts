@@ -1,9 +1,9 @@
-import "../src/theme.css";
+import "../src/views/theme.css";
 import "../src/markdown/markdown.css";
-import type { FromKernel, StreamTraits } from "../src/model";
-import { Page } from "../src/page";
-import type { WireEvent } from "../src/protocol.gen";
-import type { Metrics } from "../src/store";
+import { Page } from "../src/host/page";
+import type { WireEvent } from "../src/protocol/events";
+import type { FromKernel, StreamTraits } from "../src/protocol/model";
+import type { Metrics } from "../src/run/store";
 import { FakeModel } from "./fake_model";
 
 export const START: WireEvent = { type: "run_start", run_id: "r", model: "m-1" };

@@ -1,6 +1,6 @@
-import type { Metrics, Store } from "../store";
-import { h, setText } from "../views/dom";
-import { count, rate, seconds } from "../views/format";
+import { h, setText } from "../dom/element";
+import { count, rate, seconds } from "../dom/format";
+import type { Metrics, Store } from "../run/store";
 import { Scrub } from "./scrub";
 import { bandsOf, SpeedPlot } from "./speed";
 import { Timeline } from "./timeline";

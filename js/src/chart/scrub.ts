@@ -1,4 +1,4 @@
-import { h, setText } from "../views/dom";
+import { h, setText } from "../dom/element";
 
 const SPEEDS = [1, 2, 8];
 

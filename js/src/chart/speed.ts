@@ -1,6 +1,6 @@
-import type { Part } from "../parts";
-import type { Store } from "../store";
-import { count, rate, seconds } from "../views/format";
+import { count, rate, seconds } from "../dom/format";
+import type { Part } from "../run/parts";
+import type { Store } from "../run/store";
 import { type Curve, curve } from "./curve";
 import { type Band, Plot } from "./plot";
 

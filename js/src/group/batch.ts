@@ -1,8 +1,8 @@
 import { dollars } from "../chart/panel";
-import type { Page, View } from "../page";
-import { type Painted, painter } from "../painter";
-import { button, h, setAttribute, setText, toggle } from "../views/dom";
-import { count, plural, rate, seconds } from "../views/format";
+import { button, h, setAttribute, setText, toggle } from "../dom/element";
+import { count, plural, rate, seconds } from "../dom/format";
+import { type Painted, painter } from "../dom/painter";
+import type { Page, View } from "../host/page";
 import type { AnyModel } from "./kinds";
 
 interface Figures {

@@ -1,7 +1,7 @@
 import { Plot, type Values } from "../chart/plot";
-import type { Page, View } from "../page";
-import { type Painted, painter } from "../painter";
-import { h, setText } from "../views/dom";
+import { h, setText } from "../dom/element";
+import { type Painted, painter } from "../dom/painter";
+import type { Page, View } from "../host/page";
 import type { AnyModel, Kind } from "./kinds";
 import { colourOf, dashOf } from "./race";
 

@@ -1,5 +1,5 @@
-import type { FromKernel } from "../model";
-import type { Page, View } from "../page";
+import type { Page, View } from "../host/page";
+import type { FromKernel } from "../protocol/model";
 import { BatchView } from "./batch";
 import { chart } from "./feed";
 import { table } from "./rows";

@@ -2,9 +2,9 @@ import uPlot from "uplot";
 import { at, type Curve, curve } from "../chart/curve";
 import { Plot, type Values } from "../chart/plot";
 import { perDelta } from "../chart/speed";
-import type { Connection } from "../connection";
-import { h } from "../views/dom";
-import { rate } from "../views/format";
+import { h } from "../dom/element";
+import { rate } from "../dom/format";
+import type { Connection } from "../run/connection";
 
 const COLOURS = ["--nbs-c1", "--nbs-c2", "--nbs-c3", "--nbs-c4", "--nbs-c5", "--nbs-c6"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 2], [1, 4]];

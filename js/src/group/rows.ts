@@ -1,6 +1,6 @@
-import type { Page, View } from "../page";
-import { type Painted, painter } from "../painter";
-import { h } from "../views/dom";
+import { h } from "../dom/element";
+import { type Painted, painter } from "../dom/painter";
+import type { Page, View } from "../host/page";
 import type { AnyModel, Kind } from "./kinds";
 import { type Figures, FiguresTable } from "./table";
 

@@ -1,7 +1,7 @@
-import type { Connection } from "../connection";
-import type { Page, View } from "../page";
-import { type Painted, painter } from "../painter";
-import { button, h, setAttribute, setText, toggle } from "../views/dom";
+import { button, h, setAttribute, setText, toggle } from "../dom/element";
+import { type Painted, painter } from "../dom/painter";
+import type { Page, View } from "../host/page";
+import type { Connection } from "../run/connection";
 import { difference } from "./difference";
 import type { AnyModel } from "./kinds";
 import { colourOf, RaceChart } from "./race";

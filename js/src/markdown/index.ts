@@ -1,14 +1,14 @@
 // Markdown that arrives in pieces, drawn into the page at a cost that does not depend on how much
 // is there already. Once the text has ended the page equals a full parse of it.
 
-import { listen } from "./actions";
-import { Children } from "./children";
-import type { Budget } from "./leaf";
-import { BlockMachine } from "./machine";
-import { NoteList } from "./notes";
-import { type LoadPart, loadPart, mathDrawer } from "./parts";
-import { References } from "./references";
-import type { ViewContext } from "./view";
+import { BlockMachine } from "./blocks/machine";
+import { listen } from "./draw/actions";
+import { Children } from "./draw/children";
+import type { Budget } from "./draw/leaf";
+import { NoteList } from "./draw/notes";
+import { type LoadPart, loadPart, mathDrawer } from "./draw/parts";
+import type { ViewContext } from "./draw/view";
+import { References } from "./inline/references";
 
 export interface MarkdownOptions {
   /** Called once for each code block when it is complete, with its language in lower case. */
@@ -28,7 +28,7 @@ export interface MarkdownRenderer {
   readonly text: string;
 }
 
-export type { LoadPart, PartName } from "./parts";
+export type { LoadPart, PartName } from "./draw/parts";
 
 const NEWLINE = /\r\n?|\n/g;
 /** Milliseconds of drawing in one go; what is left over is drawn in the frames that follow. */

@@ -1,8 +1,8 @@
+import { h, toggle } from "../dom/element";
 import { createMarkdown, type MarkdownRenderer } from "../markdown";
-import type { Options } from "../model";
-import type { Part, TextPart } from "../parts";
+import type { Options } from "../protocol/model";
+import type { Part, TextPart } from "../run/parts";
 import type { Block, Host } from "./block";
-import { h, toggle } from "./dom";
 import { createPlain } from "./plain";
 
 /**

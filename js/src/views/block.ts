@@ -1,5 +1,5 @@
 import type { LoadPart } from "../markdown";
-import type { Part } from "../parts";
+import type { Part } from "../run/parts";
 
 /** What a block may ask of the view it stands in. */
 export interface Host {

@@ -1,9 +1,9 @@
-import type { Options } from "../model";
-import type { MediaPart, Part, Step, ToolStatus } from "../parts";
-import type { Store } from "../store";
+import { h, placeAfter } from "../dom/element";
+import type { Options } from "../protocol/model";
+import type { MediaPart, Part, Step, ToolStatus } from "../run/parts";
+import type { Store } from "../run/store";
 import { AnswerBlock } from "./answer";
 import type { Block, Host } from "./block";
-import { h, placeAfter } from "./dom";
 import { MediaBlock } from "./media";
 import { RefusalBlock } from "./refusal";
 import { createSection, Section } from "./section";

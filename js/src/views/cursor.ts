@@ -1,5 +1,5 @@
 import type { MarkdownRenderer } from "../markdown";
-import type { TextPart } from "../parts";
+import type { TextPart } from "../run/parts";
 
 /** Draws one growing part with a renderer, each character once. */
 export class TextCursor {

@@ -1,9 +1,9 @@
-import { loadImage } from "../markdown/elements";
-import { imageSource } from "../markdown/url";
-import type { MediaPart, Part } from "../parts";
+import { button, h } from "../dom/element";
+import { count } from "../dom/format";
+import { imageSource } from "../dom/url";
+import { loadImage } from "../markdown/draw/elements";
+import type { MediaPart, Part } from "../run/parts";
 import type { Block } from "./block";
-import { button, h } from "./dom";
-import { count } from "./format";
 
 /** Base64 characters of a sound or file that is put into the page. */
 const MAX_DATA = 20_000_000;

@@ -1,7 +1,7 @@
-import type { Step } from "../parts";
-import { addUsage, type Store } from "../store";
-import { h, toggle } from "./dom";
-import { plural, seconds } from "./format";
+import { h, toggle } from "../dom/element";
+import { plural, seconds } from "../dom/format";
+import type { Step } from "../run/parts";
+import { addUsage, type Store } from "../run/store";
 
 /** What the steps of a workflow took, once it has ended: the same as nbstream/recap.py. */
 export class Recap {

@@ -1,7 +1,7 @@
-import type { Part, TextPart } from "../parts";
+import { h } from "../dom/element";
+import type { Part, TextPart } from "../run/parts";
 import type { Block } from "./block";
 import { TextCursor } from "./cursor";
-import { h } from "./dom";
 import { createPlain } from "./plain";
 
 /** What the model says instead of an answer it will not give. */

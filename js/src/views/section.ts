@@ -1,7 +1,7 @@
-import type { Step } from "../parts";
+import { h, setAttribute, setText } from "../dom/element";
+import { plural, seconds, soFar } from "../dom/format";
+import type { Step } from "../run/parts";
 import type { Block } from "./block";
-import { h, setAttribute, setText } from "./dom";
-import { plural, seconds, soFar } from "./format";
 import { ending } from "./recap";
 
 /** Where blocks stand: the view itself, a step, or the card of a tool that asks an agent. */

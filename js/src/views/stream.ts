@@ -1,17 +1,17 @@
 import { Chart } from "../chart";
-import { Past } from "../chart/past";
-import type { Connection } from "../connection";
+import { Caret } from "../dom/caret";
+import { copyText } from "../dom/clipboard";
+import { button, h, setAttribute, setText, toggle } from "../dom/element";
+import { Follow } from "../dom/follow";
+import { type Painted, painter } from "../dom/painter";
 import type { LoadPart } from "../markdown";
-import { type Painted, painter } from "../painter";
-import type { Change } from "../store";
+import type { Connection } from "../run/connection";
+import type { Change } from "../run/store";
 import { Announcer } from "./announcer";
 import type { Host } from "./block";
 import { Body } from "./body";
-import { Caret } from "./caret";
-import { copyText } from "./clipboard";
-import { button, h, setAttribute, setText, toggle } from "./dom";
-import { Follow } from "./follow";
 import { Notices } from "./notices";
+import { Past } from "./past";
 import { Recap } from "./recap";
 import { StatusLine } from "./status";
 

@@ -1,4 +1,4 @@
-import { h } from "./dom";
+import { h } from "../dom/element";
 
 /** How data frames come: as markdown, and nothing in their cells is. */
 const TABLE = /^\|.*\|\n\|( --- \|)+\n/;

@@ -1,9 +1,9 @@
+import { h, setText } from "../dom/element";
+import { ticking } from "../dom/format";
 import { createMarkdown } from "../markdown";
-import type { Part, TextPart } from "../parts";
+import type { Part, TextPart } from "../run/parts";
 import type { Block, Host } from "./block";
 import { TextCursor } from "./cursor";
-import { h, setText } from "./dom";
-import { ticking } from "./format";
 
 /** The model's reasoning: open while it streams, then folded, unless the reader said otherwise. */
 export class ThinkingBlock implements Block {

@@ -1,8 +1,8 @@
-import type { Part, ToolPart, ToolStatus } from "../parts";
-import type { Usage } from "../protocol.gen";
+import { button, h, icon, setAttribute, setText, toggle } from "../dom/element";
+import { count, json, plural, seconds, soFar } from "../dom/format";
+import type { Usage } from "../protocol/events";
+import type { Part, ToolPart, ToolStatus } from "../run/parts";
 import type { Block, Host } from "./block";
-import { button, h, icon, setAttribute, setText, toggle } from "./dom";
-import { count, json, plural, seconds, soFar } from "./format";
 import { Section } from "./section";
 import { createTable } from "./table";
 

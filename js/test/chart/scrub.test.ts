@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
-import { Past } from "../../src/chart/past";
 import { Scrub } from "../../src/chart/scrub";
-import type { WireEvent } from "../../src/protocol.gen";
+import type { WireEvent } from "../../src/protocol/events";
+import { Past } from "../../src/views/past";
 import { METRICS, START, Stage, text } from "../stage";
 import { settled } from "./canvas";
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { BatchView } from "../../src/group/batch";
-import { Page } from "../../src/page";
+import { Page } from "../../src/host/page";
 import { settled } from "../chart/canvas";
 import { Traits } from "./traits";
 

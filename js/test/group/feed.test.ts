@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { chart, type FeedView } from "../../src/group/feed";
 import { table } from "../../src/group/rows";
-import type { FromKernel } from "../../src/model";
-import type { Page } from "../../src/page";
+import type { Page } from "../../src/host/page";
+import type { FromKernel } from "../../src/protocol/model";
 import { pixels, settled } from "../chart/canvas";
 import "../stage";
 import "../../src/chart/chart.css";

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "vitest";
-import type { Guest } from "../../src/hub";
-import type { FromKernel, Model } from "../../src/model";
-import { Page } from "../../src/page";
-import type { WireEvent } from "../../src/protocol.gen";
+import type { Guest } from "../../src/host/hub";
+import { Page } from "../../src/host/page";
+import type { WireEvent } from "../../src/protocol/events";
+import type { FromKernel, Model } from "../../src/protocol/model";
 import { pixels, settled } from "../chart/canvas";
 import { FakeModel } from "../fake_model";
 import { Traits } from "./traits";

@@ -1,7 +1,7 @@
 import footnotes from "markdown-it-footnote";
 import { describe, expect, test } from "vitest";
 import { createMarkdown } from "../../src/markdown";
-import { createGrammar, type MarkdownIt } from "../../src/markdown/grammar";
+import { createGrammar, type MarkdownIt } from "../../src/markdown/inline/grammar";
 import { structure } from "./canonical";
 import { characters, random, randomCuts } from "./cuts";
 import { renderFull } from "./full";

@@ -1,10 +1,15 @@
 // The whole text parsed at once by markdown-it, and its tokens as DOM.
 
-import { codeFrame, tableFrame } from "../../src/markdown/frames";
-import { grammar, type InlineEnv, type MarkdownIt, type Token } from "../../src/markdown/grammar";
-import { HtmlWriter } from "../../src/markdown/html_writer";
-import { type DrawMath, inlineNodes } from "../../src/markdown/inline";
-import { create, element } from "../../src/markdown/vnode";
+import { create, element } from "../../src/dom/vnode";
+import { codeFrame, tableFrame } from "../../src/markdown/draw/frames";
+import { HtmlWriter } from "../../src/markdown/draw/html_writer";
+import { type DrawMath, inlineNodes } from "../../src/markdown/draw/inline";
+import {
+  grammar,
+  type InlineEnv,
+  type MarkdownIt,
+  type Token,
+} from "../../src/markdown/inline/grammar";
 
 const TASK = /^\[([ xX])\](?=\s)/;
 

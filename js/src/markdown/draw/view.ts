@@ -1,0 +1,29 @@
+// How a block is shown. A view outlives the guesses about its block: it is found again by its place
+// and its key, and brought up to date.
+
+import type { Block } from "../blocks/block";
+import type { LeafContext } from "./leaf";
+import type { NoteList } from "./notes";
+
+export interface View {
+  /** Views of one key can take each other's blocks over. */
+  readonly key: string;
+  /** What stands in the page; null where the view writes elsewhere. */
+  readonly node: HTMLElement | null;
+  /** Draws what is there of an open block. */
+  draw(block: Block): void;
+  /** Draws for good what is complete of an open block. */
+  settle?(block: Block): void;
+  /** Undoes what it has done outside its node: the node is about to leave the page. */
+  drop?(): void;
+  /** Draws a closed block, for good. */
+  finish(block: Block): void;
+}
+
+export interface ViewContext extends LeafContext {
+  notes: NoteList;
+  /** Resolves to whether the languages of the lazy part are there. */
+  loadLanguages: () => Promise<boolean>;
+  /** A code block is complete. */
+  onCode: (code: HTMLElement, lang: string) => void;
+}
