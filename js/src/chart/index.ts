@@ -1,4 +1,4 @@
-import type { Options } from "../protocol/model";
+import type { Options } from "../protocol/traits";
 import type { Store } from "../run/store";
 import { ChartPanel } from "./panel";
 import { ChartToggle } from "./toggle";

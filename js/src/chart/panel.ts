@@ -1,6 +1,7 @@
 import { h, setText } from "../dom/element";
 import { count, rate, seconds } from "../dom/format";
-import type { Metrics, Store } from "../run/store";
+import type { Metrics } from "../protocol/metrics";
+import type { Store } from "../run/store";
 import { Scrub } from "./scrub";
 import { bandsOf, SpeedPlot } from "./speed";
 import { Timeline } from "./timeline";

@@ -3,8 +3,8 @@
 // A widget's own code is part of its state, and state is saved: by nbclient always, by JupyterLab if asked to.
 // A message is not.
 import { install } from "../host/install";
-import type { RuntimeModel } from "../host/library";
 import { lifetime } from "../host/lifetime";
+import type { RuntimeModel } from "../host/runtime";
 
 /** The kernel sends the bundle unasked; a page that comes later has to ask. */
 const PATIENCE = 500;

@@ -1,8 +1,10 @@
 // What a page carries that holds one run: it is kernel and host to the same front end as in a notebook.
 import { install } from "../host/install";
-import type { RuntimeMessage, RuntimeModel } from "../host/library";
+import type { RuntimeMessage, RuntimeModel } from "../host/runtime";
 import type { PartName } from "../markdown";
-import type { FromKernel, Model, Options, Snapshot, StreamTraits } from "../protocol/model";
+import type { FromKernel, Snapshot } from "../protocol/frames";
+import type { Model } from "../protocol/model";
+import type { Options, StreamTraits } from "../protocol/traits";
 import stub from "./stub";
 
 /** See nbstream/page.py. */

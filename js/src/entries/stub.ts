@@ -1,9 +1,10 @@
 // What every stream's widget carries: it keeps what arrives until the page's shared runtime takes over.
-import { type Guest, type Hub, hub } from "../host/hub";
+import { type Hub, hubOf, type Widget } from "../host/hub";
 import { type Bundle, install } from "../host/install";
-import type { RuntimeModel } from "../host/library";
 import { lifetime } from "../host/lifetime";
-import type { FromKernel, Model } from "../protocol/model";
+import type { RuntimeModel } from "../host/runtime";
+import type { FromKernel } from "../protocol/frames";
+import type { Model } from "../protocol/model";
 
 const PATIENCE = 10_000;
 /** Between two requests for the bundle from this page. */
@@ -13,17 +14,17 @@ const AGAIN = 2000;
  * The runtime's model comes back in any order after a reload, and Colab's frames load one only when asked.
  * Where widgets cannot reach each other, the kernel's side of this one has the code too.
  */
-async function fetchRuntime({ model, signal, views }: Guest, meeting: Hub): Promise<void> {
+async function fetchRuntime({ model, signal, views }: Widget, hub: Hub): Promise<void> {
   const id = model.get("runtime").replace("IPY_MODEL_", "");
   const manager = model.widget_manager;
   const find = async () => manager?.get_model?.(id);
   const start = performance.now();
-  for (let wait = 50; !meeting.adopt && !signal.aborted; wait *= 2) {
+  for (let wait = 50; !hub.add && !signal.aborted; wait *= 2) {
     find().catch(() => {}); // Not there yet.
     const now = performance.now();
     const alone = !manager?.get_model || now - start > AGAIN;
-    if (alone && now - (meeting.asked ?? -AGAIN) >= AGAIN) {
-      meeting.asked = now;
+    if (alone && now - (hub.asked ?? -AGAIN) >= AGAIN) {
+      hub.asked = now;
       model.send({ kind: "bundle" });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
@@ -35,7 +36,7 @@ const ABSENT = "nbstream's front end is not here. Run the cell again.";
 const FORBIDDEN =
   "This page does not let nbstream's front end run. The answer is shown when it is complete.";
 
-function complain(views: Guest["views"], why: string): void {
+function complain(views: Widget["views"], why: string): void {
   for (const [el] of views) el.textContent ||= why;
 }
 
@@ -45,38 +46,38 @@ interface Context {
 }
 
 export default () => {
-  let guest: Guest;
+  let widget: Widget;
   return {
     initialize(context: Context): () => void {
       const { model } = context;
       const [signal, end] = lifetime(context.signal);
-      guest = {
+      widget = {
         model,
         signal,
         early: [],
         views: [],
-        receive: (message) => guest.early.push(message),
-        show: (el, viewSignal) => guest.views.push([el, viewSignal]),
+        receive: (message) => widget.early.push(message),
+        show: (el, viewSignal) => widget.views.push([el, viewSignal]),
       };
-      const meeting = hub(model.get("bundle"));
+      const hub = hubOf(model.get("bundle"));
       model.on("msg:custom", (message) => {
         const { kind } = message as FromKernel | Bundle;
-        if (kind !== "bundle") guest.receive(message as FromKernel);
-        else if (!meeting.adopt)
+        if (kind !== "bundle") widget.receive(message as FromKernel);
+        else if (!hub.add)
           install(message as Bundle, model as unknown as RuntimeModel, signal).catch(() =>
-            complain(guest.views, FORBIDDEN),
+            complain(widget.views, FORBIDDEN),
           );
       });
-      if (meeting.adopt) meeting.adopt(guest);
+      if (hub.add) hub.add(widget);
       else {
-        meeting.waiting.push(guest);
-        void fetchRuntime(guest, meeting);
+        hub.pending.push(widget);
+        void fetchRuntime(widget, hub);
       }
       return end;
     },
     render({ el, signal }: { el: HTMLElement; signal?: AbortSignal }): () => void {
       const [visible, end] = lifetime(signal);
-      guest.show(el, visible);
+      widget.show(el, visible);
       return end;
     },
   };

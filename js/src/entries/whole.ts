@@ -1,7 +1,7 @@
 // The front end in one module, for hosts that serve a widget's code from a URL and keep it.
 
-import type { RuntimeModel } from "../host/library";
 import { lifetime } from "../host/lifetime";
+import type { RuntimeModel } from "../host/runtime";
 import type { Model } from "../protocol/model";
 import runtime from "./index";
 import stub from "./stub";

@@ -2,8 +2,7 @@ import { dollars } from "../chart/panel";
 import { button, h, setAttribute, setText, toggle } from "../dom/element";
 import { count, plural, rate, seconds } from "../dom/format";
 import { type Painted, painter } from "../dom/painter";
-import type { Page, View } from "../host/page";
-import type { AnyModel } from "./kinds";
+import type { AnyModel, WidgetKind, Widgets, WidgetView } from "../host/kind";
 
 interface Figures {
   tokens?: number;
@@ -21,7 +20,7 @@ const STATES: Record<string, string> = {
 };
 
 /** The progress of many streams: a bar, a square for each, and the one that is looked at. */
-export class BatchView implements View, Painted {
+export class BatchView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group nbs-batch", role: "group" });
   #bar = h("div", { class: "nbs-progress-bar", role: "progressbar", "aria-valuemin": "0" });
   #parts = ["d", "s", "e"].map((state) => h("span", { "data-state": state }));
@@ -34,12 +33,12 @@ export class BatchView implements View, Painted {
   #states = "";
   #open = -1;
   #shown = "";
-  #view: View | null = null;
+  #view: WidgetView | null = null;
   #gone = new AbortController();
 
   constructor(
     private readonly model: AnyModel,
-    private readonly page: Page,
+    private readonly widgets: Widgets,
   ) {
     this.#stop = button("stop-all", "Stop", "stop", () => model.send({ kind: "stop" }));
     this.#bar.append(...this.#parts);
@@ -55,7 +54,7 @@ export class BatchView implements View, Painted {
     for (const name of ["states", "figures", "opened"]) {
       model.on(`change:${name}`, () => painter.request(this));
     }
-    page.expect(() => painter.request(this), this.#gone.signal);
+    widgets.onArrival(() => painter.request(this), this.#gone.signal);
     this.write();
   }
 
@@ -79,7 +78,7 @@ export class BatchView implements View, Painted {
     if (opened === this.#shown) return;
     this.#view?.leave();
     this.#stage.replaceChildren();
-    this.#view = opened ? this.page.mount(opened, this.#stage) : null;
+    this.#view = opened ? this.widgets.mount(opened, this.#stage) : null;
     if (this.#view || !opened) this.#shown = opened;
     toggle(this.#opened, this.#view !== null);
     const labels = this.model.get("labels") as string[];
@@ -153,3 +152,8 @@ export class BatchView implements View, Painted {
     event.stopPropagation();
   }
 }
+
+export const batch: WidgetKind = (model, widgets) => ({
+  create: () => new BatchView(model, widgets),
+  receive: () => {},
+});

@@ -1,8 +1,7 @@
 import { Plot, type Values } from "../chart/plot";
 import { h, setText } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
-import type { Page, View } from "../host/page";
-import type { AnyModel, Kind } from "./kinds";
+import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
 import { colourOf, dashOf } from "./race";
 
 type Point = [series: number, time: number, value: number];
@@ -34,7 +33,7 @@ class Feed {
 }
 
 /** A chart that is driven from Python. */
-export class FeedView implements View, Painted {
+export class FeedView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group", role: "group" });
   #title = h("div", { class: "nbs-title" });
   #box = h("div", { "data-part": "chart" });
@@ -126,7 +125,7 @@ function figure(value: number | null | undefined): string {
   return value == null ? "–" : String(Math.round(value * 100) / 100);
 }
 
-export function chart(model: AnyModel, _: Page): Kind {
+export const chart: WidgetKind = (model) => {
   const feed = new Feed();
   const views = new Set<FeedView>();
   feed.add((model.get("snapshot") as Point[] | undefined) ?? []);
@@ -144,4 +143,4 @@ export function chart(model: AnyModel, _: Page): Kind {
       for (const view of views) painter.request(view);
     },
   };
-}
+};

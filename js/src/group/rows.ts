@@ -1,11 +1,10 @@
 import { h } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
-import type { Page, View } from "../host/page";
-import type { AnyModel, Kind } from "./kinds";
+import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
 import { type Figures, FiguresTable } from "./table";
 
 /** A table of streams' figures whose rows Python keeps. */
-class RowsView implements View, Painted {
+class RowsView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group", role: "group" });
   #table = new FiguresTable();
 
@@ -31,7 +30,7 @@ class RowsView implements View, Painted {
   measure(): void {}
 }
 
-export const table = (model: AnyModel, _: Page): Kind => ({
+export const table: WidgetKind = (model) => ({
   create: () => new RowsView(model),
   receive: () => {},
 });

@@ -1,11 +1,12 @@
-import type { FromKernel, Model } from "../protocol/model";
-import type { RuntimeModel } from "./library";
+import type { FromKernel } from "../protocol/frames";
+import type { Model } from "../protocol/model";
+import type { RuntimeModel } from "./runtime";
 
-/** A widget of a stream as its stub hands it over. */
-export interface Guest {
+/** A widget as its stub hands it over. */
+export interface Widget {
   model: Model;
   signal: AbortSignal;
-  /** Takes a message: into `early` until the runtime has adopted the guest. */
+  /** Takes a message: into `early` until the runtime has taken the widget. */
   receive(message: FromKernel): void;
   /** Shows a view: into `views` until then. */
   show(el: HTMLElement, signal: AbortSignal): void;
@@ -13,20 +14,20 @@ export interface Guest {
   views: [HTMLElement, AbortSignal][];
 }
 
-/** Where stubs and the runtime of one bundle meet, whichever comes first. */
+/** The rendezvous of one bundle's stubs and its runtime, whichever comes first. */
 export interface Hub {
-  waiting: Guest[];
+  pending: Widget[];
   /** When the bundle was last asked for from here, see performance.now(). */
   asked?: number;
-  adopt?: (guest: Guest) => void;
+  add?: (widget: Widget) => void;
   /** One more kernel carries this bundle. */
-  join?: (model: RuntimeModel, signal: AbortSignal) => void;
+  addKernel?: (model: RuntimeModel, signal: AbortSignal) => void;
 }
 
 /** Modules are evaluated once per widget, so what they share hangs on the page. */
-export function hub(bundle: string): Hub {
+export function hubOf(bundle: string): Hub {
   const page = globalThis as unknown as Record<string, Hub | undefined>;
   const key = `nbstream:${bundle}`;
-  page[key] ??= { waiting: [] };
+  page[key] ??= { pending: [] };
   return page[key];
 }

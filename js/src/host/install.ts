@@ -1,5 +1,5 @@
 import { evaluate } from "./evaluate";
-import type { RuntimeMessage, RuntimeModel } from "./library";
+import type { RuntimeMessage, RuntimeModel } from "./runtime";
 
 export type Bundle = Extract<RuntimeMessage, { kind: "bundle" }>;
 

@@ -1,21 +1,6 @@
 import type { LoadPart, PartName } from "../markdown";
 import { evaluate } from "./evaluate";
-
-/** The part of the runtime widget's model that is used here. */
-export interface RuntimeModel {
-  get(name: "bundle"): string;
-  on(name: "msg:custom", callback: (message: RuntimeMessage) => void): void;
-  send(message: RuntimeRequest): void;
-}
-
-export type RuntimeRequest =
-  | { kind: "bundle" }
-  | { kind: "ready"; hydrates: boolean }
-  | { kind: "part"; name: PartName };
-
-export type RuntimeMessage =
-  | { kind: "bundle"; code: string; css: string }
-  | { kind: "part"; name: PartName; code: string };
+import type { RuntimeModel } from "./runtime";
 
 interface Wanted {
   module: Promise<unknown>;
@@ -46,7 +31,7 @@ export class Library {
     return wanted.module;
   };
 
-  join(kernel: RuntimeModel, signal: AbortSignal): void {
+  addKernel(kernel: RuntimeModel, signal: AbortSignal): void {
     this.#kernels.add(kernel);
     signal.addEventListener("abort", () => this.#kernels.delete(kernel), { once: true });
     kernel.on("msg:custom", (message) => {

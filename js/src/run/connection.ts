@@ -1,5 +1,8 @@
 import type { WireEvent } from "../protocol/events";
-import type { FromKernel, Model, Options, ToKernel } from "../protocol/model";
+import type { FromKernel } from "../protocol/frames";
+import type { Model } from "../protocol/model";
+import type { ToKernel } from "../protocol/requests";
+import type { Options } from "../protocol/traits";
 import { Store } from "./store";
 
 type Frame = Extract<FromKernel, { kind: "frame" }>;

@@ -1,6 +1,6 @@
 import { h, toggle } from "../dom/element";
 import { createMarkdown, type MarkdownRenderer } from "../markdown";
-import type { Options } from "../protocol/model";
+import type { Options } from "../protocol/traits";
 import type { Part, TextPart } from "../run/parts";
 import type { Block, Host } from "./block";
 import { createPlain } from "./plain";

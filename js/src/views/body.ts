@@ -1,5 +1,5 @@
 import { h, placeAfter } from "../dom/element";
-import type { Options } from "../protocol/model";
+import type { Options } from "../protocol/traits";
 import type { MediaPart, Part, Step, ToolStatus } from "../run/parts";
 import type { Store } from "../run/store";
 import { AnswerBlock } from "./answer";

@@ -1,7 +1,7 @@
 import { button, h } from "../dom/element";
 import { count } from "../dom/format";
+import { loadImage } from "../dom/image";
 import { imageSource } from "../dom/url";
-import { loadImage } from "../markdown/draw/elements";
 import type { MediaPart, Part } from "../run/parts";
 import type { Block } from "./block";
 

@@ -1,5 +1,5 @@
 import type { WireEvent } from "../protocol/events";
-import type { Options } from "../protocol/model";
+import type { Options } from "../protocol/traits";
 import { Store } from "../run/store";
 import type { Host } from "./block";
 import { Body } from "./body";

@@ -4,8 +4,10 @@ import { copyText } from "../dom/clipboard";
 import { button, h, setAttribute, setText, toggle } from "../dom/element";
 import { Follow } from "../dom/follow";
 import { type Painted, painter } from "../dom/painter";
+import type { WidgetKind, WidgetView } from "../host/kind";
 import type { LoadPart } from "../markdown";
-import type { Connection } from "../run/connection";
+import type { Model } from "../protocol/model";
+import { Connection } from "../run/connection";
 import type { Change } from "../run/store";
 import { Announcer } from "./announcer";
 import type { Host } from "./block";
@@ -18,7 +20,7 @@ import { StatusLine } from "./status";
 const TICK = 1000;
 
 /** The live view of one stream. It can move in the page; what it shows lives in the store. */
-export class StreamView implements Painted {
+export class StreamView implements WidgetView, Painted {
   readonly root: HTMLElement;
   #host: Host;
   #body: Body;
@@ -112,7 +114,6 @@ export class StreamView implements Painted {
     this.write();
   }
 
-  /** The view has been put into the page. */
   arrive(): void {
     if (this.#running) this.#follow.start();
     this.write();
@@ -239,4 +240,15 @@ export class StreamView implements Painted {
     if (this.#jump.hidden === shown) this.#jump.hidden = !shown;
     if (shown) this.#jump.style.top = `${Math.round(bottom - view.top - 48)}px`;
   }
+}
+
+export function stream(loadPart: LoadPart): WidgetKind {
+  return (model, _, signal) => {
+    const connection = new Connection(model as unknown as Model, signal);
+    return {
+      connection,
+      create: () => new StreamView(connection, loadPart),
+      receive: (message) => connection.receive(message),
+    };
+  };
 }

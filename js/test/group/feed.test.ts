@@ -1,20 +1,21 @@
 import { expect, test } from "vitest";
 import { chart, type FeedView } from "../../src/group/feed";
 import { table } from "../../src/group/rows";
-import type { Page } from "../../src/host/page";
-import type { FromKernel } from "../../src/protocol/model";
+import type { Widgets } from "../../src/host/kind";
+import type { FromKernel } from "../../src/protocol/frames";
 import { pixels, settled } from "../chart/canvas";
 import "../stage";
 import "../../src/chart/chart.css";
 import "../../src/group/group.css";
 import { Traits } from "./traits";
 
-const page = null as unknown as Page;
+const widgets = null as unknown as Widgets;
+const { signal } = new AbortController();
 const say = (message: unknown) => message as FromKernel;
 
 test("pushed points are drawn, named and read", async () => {
   const model = new Traits({ series: ["a", "b"], unit: "req/s", title: "Load", snapshot: [] });
-  const kind = chart(model, page);
+  const kind = chart(model, widgets, signal);
   const view = kind.create() as FeedView;
   const box = document.createElement("div");
   box.style.width = "600px";
@@ -47,7 +48,7 @@ test("a series that comes later gets its line", async () => {
       [0, 1, 2],
     ],
   });
-  const view = chart(model, page).create();
+  const view = chart(model, widgets, signal).create();
   document.body.append(view.root);
   view.arrive();
   await settled();
@@ -71,7 +72,7 @@ test("rows of figures, with what is estimated marked and what is unknown left ou
     finish_reason: null,
   };
   const model = new Traits({ rows: [row] });
-  const view = table(model, page).create();
+  const view = table(model, widgets, signal).create();
   document.body.append(view.root);
   view.arrive();
   await settled();

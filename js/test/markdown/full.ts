@@ -4,12 +4,8 @@ import { create, element } from "../../src/dom/vnode";
 import { codeFrame, tableFrame } from "../../src/markdown/draw/frames";
 import { HtmlWriter } from "../../src/markdown/draw/html_writer";
 import { type DrawMath, inlineNodes } from "../../src/markdown/draw/inline";
-import {
-  grammar,
-  type InlineEnv,
-  type MarkdownIt,
-  type Token,
-} from "../../src/markdown/inline/grammar";
+import { grammar } from "../../src/markdown/inline/grammar";
+import type { InlineEnv, MarkdownIt, Token } from "../../src/markdown/inline/syntax";
 
 const TASK = /^\[([ xX])\](?=\s)/;
 

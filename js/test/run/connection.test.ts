@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { WireEvent } from "../../src/protocol/events";
-import type { FromKernel, ToKernel } from "../../src/protocol/model";
+import type { FromKernel } from "../../src/protocol/frames";
+import type { ToKernel } from "../../src/protocol/requests";
 import { Connection, type Timers } from "../../src/run/connection";
 import { Store } from "../../src/run/store";
 import { FakeModel } from "../fake_model";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULTS, type WireEvent } from "../../src/protocol/events";
-import type { FromKernel } from "../../src/protocol/model";
+import type { FromKernel } from "../../src/protocol/frames";
 import { Connection } from "../../src/run/connection";
 import { Store } from "../../src/run/store";
 import { FakeModel } from "../fake_model";

@@ -1,7 +1,7 @@
 // Link reference definitions at the beginning of a paragraph, by markdown-it's own rule.
 
 import createMarkdownIt from "markdown-it";
-import type { Reference } from "../inline/grammar";
+import type { Reference } from "../inline/syntax";
 
 const reader = createMarkdownIt();
 reader.block.ruler.enableOnly(["reference", "paragraph"]);

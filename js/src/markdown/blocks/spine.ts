@@ -1,6 +1,6 @@
 // The open blocks, outermost first. What is done to them while guessing is undone by `rollback`.
 
-import type { Reference } from "../inline/grammar";
+import type { Reference } from "../inline/syntax";
 import { Block, type Kind } from "./block";
 import { takeDefinitions } from "./definitions";
 import { trim } from "./white_space";

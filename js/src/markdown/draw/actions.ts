@@ -1,6 +1,6 @@
 // What clicks do, by one listener on the root.
 
-import { loadImage } from "./elements";
+import { loadImage } from "../../dom/image";
 import { tableText } from "./frames";
 
 async function copy(button: HTMLElement, text: string): Promise<void> {

@@ -1,15 +1,14 @@
 // Quotes, lists, items and footnotes: an element and the children in it.
 
 import type { Block } from "../blocks/block";
-import type { Children } from "./children";
 import type { NoteList } from "./notes";
-import type { View } from "./view";
+import type { Contents, View } from "./view";
 
 export class ContainerView implements View {
   constructor(
     readonly key: string,
     readonly node: HTMLElement,
-    readonly children: Children,
+    readonly children: Contents,
   ) {}
 
   draw(block: Block): void {
@@ -36,7 +35,7 @@ export class ItemView extends ContainerView {
 export class ListView extends ContainerView {
   #tight = true;
 
-  constructor(key: string, node: HTMLElement, children: Children, block: Block) {
+  constructor(key: string, node: HTMLElement, children: Contents, block: Block) {
     super(key, node, children);
     if (block.ordered && block.start !== 1) node.setAttribute("start", String(block.start));
     node.dataset.tight = "";
@@ -66,7 +65,7 @@ export class NoteView implements View {
   constructor(
     readonly key: string,
     readonly element: HTMLElement,
-    readonly children: Children,
+    readonly children: Contents,
     readonly notes: NoteList,
   ) {}
 

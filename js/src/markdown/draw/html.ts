@@ -3,21 +3,9 @@
 
 import { element, type VElement } from "../../dom/vnode";
 import { grammar } from "../inline/grammar";
+import { isFlow, isPhrasing, isVoid } from "../inline/tags";
 import { image, link } from "./elements";
 
-const PHRASING = new Set(
-  (
-    "a abbr b bdi bdo br cite code del dfn em i img ins kbd mark q rp rt ruby s samp small span " +
-    "strong sub sup u var wbr"
-  ).split(" "),
-);
-const FLOW = new Set(
-  (
-    "article aside blockquote caption center dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5 " +
-    "h6 header hr li main ol p pre section summary table tbody td tfoot th thead tr ul"
-  ).split(" "),
-);
-const VOID = new Set(["br", "hr", "img", "wbr"]);
 const ATTRIBUTES: Readonly<Record<string, RegExp>> = {
   align: /^(?:left|right|center|justify)$/i,
   colspan: /^\d{1,3}$/,
@@ -64,20 +52,6 @@ function attributes(source: string): Map<string, string> | null {
   return found;
 }
 
-export function isVoid(name: string): boolean {
-  return VOID.has(name);
-}
-
-export function isPhrasing(name: string): boolean {
-  return PHRASING.has(name);
-}
-
-/** Whether a name typed so far can still become a tag that is drawn. */
-export function mayBecomeTag(prefix: string): boolean {
-  for (const name of PHRASING) if (name.startsWith(prefix)) return true;
-  return false;
-}
-
 /** What one complete tag or comment means, or null where it is to be shown as text. */
 export function readTag(source: string, inline: boolean): Tag | null {
   if (source.startsWith("<!--")) return { kind: "comment" };
@@ -85,7 +59,7 @@ export function readTag(source: string, inline: boolean): Tag | null {
   const close = CLOSE.exec(source);
   const open = close ? null : OPEN.exec(source);
   const name = (close?.[1] ?? open?.[1] ?? "").toLowerCase();
-  if (!PHRASING.has(name) && (inline || !FLOW.has(name))) return null;
+  if (!isPhrasing(name) && (inline || !isFlow(name))) return null;
   if (close) return { kind: "close", name };
   const given = attributes(open?.[2] ?? "");
   if (!given) return null;
@@ -100,5 +74,5 @@ export function readTag(source: string, inline: boolean): Tag | null {
   }
   const attrs: Record<string, string> = {};
   for (const [key, value] of given) if (ATTRIBUTES[key]?.test(value)) attrs[key] = value;
-  return { kind: "open", name, node: element(name, attrs), empty: VOID.has(name) };
+  return { kind: "open", name, node: element(name, attrs), empty: isVoid(name) };
 }

@@ -2,7 +2,8 @@
 // <div>) stay open for the markdown that follows, until their closing tag or the container's end.
 
 import { create } from "../../dom/vnode";
-import { decodeEntities, isPhrasing, readTag } from "./html";
+import { isPhrasing } from "../inline/tags";
+import { decodeEntities, readTag } from "./html";
 
 const ATTRIBUTE = `\\s+[a-zA-Z_:][\\w:.-]*(?:\\s*=\\s*(?:[^"'=<>\`\\x00-\\x20]+|'[^']*'|"[^"]*"))?`;
 const UNFINISHED = `(?:\\s+(?:[a-zA-Z_:][\\w:.-]*(?:\\s*=\\s*(?:'[^']*|"[^"]*|[^"'=<>\`\\x00-\\x20]*)?)?)?|\\s*/)?`;

@@ -1,7 +1,7 @@
 // One leaf's inline source as a description of DOM nodes.
 
 import { element, text, type VElement, type VNode } from "../../dom/vnode";
-import type { Token } from "../inline/grammar";
+import type { Token } from "../inline/syntax";
 import { image, link } from "./elements";
 import { readTag } from "./html";
 

@@ -2,8 +2,9 @@
 // where nothing was open is parsed once and never again, however long the leaf grows.
 
 import { element, patch, text, type VNode, type VText } from "../../dom/vnode";
-import { parseInline, type Token } from "../inline/grammar";
+import { parseInline } from "../inline/grammar";
 import type { References, Referrer } from "../inline/references";
+import type { Token } from "../inline/syntax";
 import { trimTail } from "../inline/tail";
 import { type DrawMath, inlineNodes } from "./inline";
 

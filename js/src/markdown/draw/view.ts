@@ -20,6 +20,14 @@ export interface View {
   finish(block: Block): void;
 }
 
+/** The blocks in a container, in the page. */
+export interface Contents {
+  /** Draws the open blocks, guesses included. */
+  draw(container: Block): void;
+  /** Draws the closed blocks for good. */
+  settle(container: Block): void;
+}
+
 export interface ViewContext extends LeafContext {
   notes: NoteList;
   /** Resolves to whether the languages of the lazy part are there. */

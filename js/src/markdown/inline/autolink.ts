@@ -1,6 +1,6 @@
 // GFM's extended autolinks as inline rules: bare http(s) and ftp addresses, www. and e-mail.
 
-import type { MarkdownIt, StateInline, Token } from "./grammar";
+import type { MarkdownIt, StateInline, Token } from "./syntax";
 
 const DOMAIN = /^[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*/u;
 const WWW = /(^|[\s*_~(])(www\.[^\s<]{1,4000})/g;

@@ -1,6 +1,6 @@
 // Footnote marks in text: [^label].
 
-import type { InlineEnv, MarkdownIt, StateInline } from "./grammar";
+import type { InlineEnv, MarkdownIt, StateInline } from "./syntax";
 
 const MARK = /^\[\^([^\s\]]{1,200})\]/;
 

@@ -5,27 +5,8 @@ import createMarkdownIt from "markdown-it";
 import { autolinks } from "./autolink";
 import { footnoteMarks } from "./footnote";
 import { mathRules } from "./math";
+import type { InlineEnv, MarkdownIt, Token } from "./syntax";
 import { tailRules } from "./tail";
-
-export type MarkdownIt = InstanceType<typeof createMarkdownIt>;
-export type StateInline = InstanceType<MarkdownIt["inline"]["State"]>;
-export type Token = StateInline["tokens"][number];
-
-export interface Reference {
-  href: string;
-  title: string;
-}
-
-export interface InlineEnv {
-  [key: string | symbol]: unknown;
-  references: Record<string, Reference>;
-  /** The number of a footnote, or 0 where there is none of that label. */
-  footnote: (label: string) => number;
-  /** Whether the text goes on: what is unfinished at its end is read as it most probably will be. */
-  live: boolean;
-  /** Set by parsing: whether text to come could change how this text reads. */
-  unclosed: boolean;
-}
 
 /** markdown-it with the inline rules of this engine. */
 export function createGrammar(): MarkdownIt {

@@ -1,6 +1,6 @@
 // Where math begins and ends: $…$, $$…$$, \(…\), \[…\] within a line of text.
 
-import type { InlineEnv, MarkdownIt, StateInline } from "./grammar";
+import type { InlineEnv, MarkdownIt, StateInline } from "./syntax";
 
 const MAX_MATH = 2_000;
 const WORD = /[\p{L}\p{N}]/u;

@@ -1,6 +1,6 @@
 // Link references and footnote numbers, and which leaves are waiting for one.
 
-import type { InlineEnv, Reference } from "./grammar";
+import type { InlineEnv, Reference } from "./syntax";
 
 /** A piece of text that can be drawn again when what it refers to becomes known. */
 export interface Referrer {

@@ -1,8 +1,8 @@
 // The end of a text that is still arriving: an open **, a half link, a code span are read as they
 // most probably will be, so that markers do not flash up before the text they mark.
 
-import { mayBecomeTag } from "../draw/html";
-import type { InlineEnv, MarkdownIt, StateInline } from "./grammar";
+import type { InlineEnv, MarkdownIt, StateInline } from "./syntax";
+import { mayBecomeTag } from "./tags";
 
 const MAX_OPEN_CODE = 300;
 const MAX_OPEN_PAIRS = 6;

@@ -1,9 +1,10 @@
 import { afterEach, expect, test, vi } from "vitest";
 import runtime from "../../src/entries/index";
 import makeStub from "../../src/entries/stub";
-import { hub } from "../../src/host/hub";
+import { hubOf } from "../../src/host/hub";
 import type { PartName } from "../../src/markdown";
-import type { FromKernel, Model } from "../../src/protocol/model";
+import type { FromKernel } from "../../src/protocol/frames";
+import type { Model } from "../../src/protocol/model";
 import { FakeModel } from "../fake_model";
 import { end, painted, START, Stage, text } from "../stage";
 
@@ -190,9 +191,9 @@ test("many widgets share one runtime, and a second copy of it changes nothing", 
     model.say(hello);
   }
   load(bundle);
-  const { adopt } = hub(bundle);
+  const { add } = hubOf(bundle);
   load(bundle);
-  expect(hub(bundle).adopt).toBe(adopt);
+  expect(hubOf(bundle).add).toBe(add);
   await painted();
   expect(widgets.map(({ el }) => el.querySelector("p")?.textContent)).toEqual(
     Array(3).fill("Hello"),
@@ -202,7 +203,7 @@ test("many widgets share one runtime, and a second copy of it changes nothing", 
 test("two bundles of different versions live side by side", () => {
   const [old, young] = [`bundle-${++bundles}`, `bundle-${++bundles}`];
   load(old);
-  expect(hub(young).adopt).toBeUndefined();
+  expect(hubOf(young).add).toBeUndefined();
 });
 
 test("a frame that has no runtime asks the widget manager for it", async () => {

@@ -1,9 +1,8 @@
 import { button, h, setAttribute, setText, toggle } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
-import type { Page, View } from "../host/page";
+import type { AnyModel, WidgetKind, Widgets, WidgetView } from "../host/kind";
 import type { Connection } from "../run/connection";
 import { difference } from "./difference";
-import type { AnyModel } from "./kinds";
 import { colourOf, RaceChart } from "./race";
 import { type Figures, FiguresTable } from "./table";
 
@@ -14,7 +13,7 @@ class Pane {
   readonly stage = h("div", { class: "nbs-pane-stage" });
   readonly node: HTMLElement;
   connection: Connection | null = null;
-  view: View | null = null;
+  view: WidgetView | null = null;
   uid = "";
   #gone = new AbortController();
   #win: HTMLButtonElement;
@@ -45,13 +44,13 @@ class Pane {
   }
 
   /** Shows the stream of `uid` once it is in the page. */
-  hold(uid: string, page: Page, changed: () => void): void {
+  hold(uid: string, widgets: Widgets, changed: () => void): void {
     if (this.uid === uid && this.view) return;
     this.uid = uid;
     this.release();
-    this.connection = page.connection(uid);
+    this.connection = widgets.connection(uid);
     if (!this.connection) return;
-    this.view = page.mount(uid, this.stage);
+    this.view = widgets.mount(uid, this.stage);
     this.connection.store.subscribe(changed, this.#gone.signal);
   }
 
@@ -103,7 +102,7 @@ class Pane {
 }
 
 /** Streams side by side: their panes, one chart, one table. */
-export class GroupView implements View, Painted {
+export class ComparisonView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group", role: "group" });
   #panes: Pane[] = [];
   #grid = h("div", { class: "nbs-panes" });
@@ -117,7 +116,7 @@ export class GroupView implements View, Painted {
 
   constructor(
     private readonly model: AnyModel,
-    private readonly page: Page,
+    private readonly widgets: Widgets,
   ) {
     const names = model.get("names") as string[];
     this.#chart = new RaceChart(names);
@@ -137,7 +136,7 @@ export class GroupView implements View, Painted {
     );
     model.on("change:panes", () => this.#refresh());
     model.on("change:winner", () => this.#refresh());
-    page.expect(() => this.#refresh(), this.#gone.signal);
+    widgets.onArrival(() => this.#refresh(), this.#gone.signal);
   }
 
   arrive(): void {
@@ -188,7 +187,7 @@ export class GroupView implements View, Painted {
     const uids = this.model.get("panes") as string[];
     for (const [i, pane] of this.#panes.entries()) {
       const changed = pane.uid !== "" && pane.uid !== uids[i];
-      pane.hold(uids[i] ?? "", this.page, () => painter.request(this));
+      pane.hold(uids[i] ?? "", this.widgets, () => painter.request(this));
       if (changed && this.#comparing) this.#toggleDiff();
     }
     this.#written = "";
@@ -211,3 +210,8 @@ export class GroupView implements View, Painted {
     for (const pane of this.#panes) pane.compare(shown && pane !== base ? base : null);
   }
 }
+
+export const comparison: WidgetKind = (model, widgets) => ({
+  create: () => new ComparisonView(model, widgets),
+  receive: () => {},
+});

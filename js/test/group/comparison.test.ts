@@ -1,8 +1,10 @@
 import { beforeEach, expect, test } from "vitest";
-import type { Guest } from "../../src/host/hub";
-import { Page } from "../../src/host/page";
+import { widgetKinds } from "../../src/entries/kinds";
+import type { Widget } from "../../src/host/hub";
+import { Registry } from "../../src/host/registry";
 import type { WireEvent } from "../../src/protocol/events";
-import type { FromKernel, Model } from "../../src/protocol/model";
+import type { FromKernel } from "../../src/protocol/frames";
+import type { Model } from "../../src/protocol/model";
 import { pixels, settled } from "../chart/canvas";
 import { FakeModel } from "../fake_model";
 import { Traits } from "./traits";
@@ -12,12 +14,15 @@ import "../../src/group/group.css";
 
 const START: WireEvent = { type: "run_start", run_id: "r", model: "m" };
 const END: WireEvent = { type: "run_end", finish_reason: "stop", time: 2.5 };
-const page = new Page(document, () => Promise.reject(new Error("no kernel to ask")));
+const registry = new Registry(
+  document,
+  widgetKinds(() => Promise.reject(new Error("no kernel to ask"))),
+);
 
 let uids = 0;
 
-function adopt(model: unknown): Guest {
-  const guest: Guest = {
+function register(model: unknown): Widget {
+  const widget: Widget = {
     model: model as Model,
     signal: new AbortController().signal,
     early: [],
@@ -25,13 +30,13 @@ function adopt(model: unknown): Guest {
     receive: () => {},
     show: () => {},
   };
-  page.adopt(guest);
-  return guest;
+  registry.add(widget);
+  return widget;
 }
 
 class Lane {
   readonly model = new FakeModel({ uid: `lane-${++uids}`, options: { chart: false } });
-  #guest = adopt(this.model);
+  #widget = register(this.model);
   #n = 0;
 
   /** One frame: the answer, its speed in tokens a second for two seconds, and its end. */
@@ -53,7 +58,7 @@ class Lane {
       metrics,
       samples,
     };
-    this.#guest.receive(message);
+    this.#widget.receive(message);
     await settled();
   }
 }
@@ -75,7 +80,7 @@ beforeEach(async () => {
   const el = document.createElement("div");
   el.style.width = "900px";
   document.body.append(el);
-  adopt(model).show(el, new AbortController().signal);
+  register(model).show(el, new AbortController().signal);
   root = el.querySelector(".nbstream-group") as HTMLElement;
   await settled();
 });
