@@ -27,6 +27,10 @@ export function rate(value: number): string {
   return value < 10 ? value.toFixed(1) : count(value);
 }
 
+export function dollars(value: number): string {
+  return value < 0.01 ? `$${value.toPrecision(2)}` : `$${value.toFixed(value < 1 ? 3 : 2)}`;
+}
+
 const LINE = 72;
 
 /** A JSON value as text, each part of it on one line where it fits. */

@@ -1,18 +1,18 @@
 // What a page carries that holds one run: it is kernel and host to the same front end as in a notebook.
 import { install } from "../host/install";
 import type { RuntimeMessage, RuntimeModel } from "../host/runtime";
-import type { PartName } from "../markdown";
+import type { ModuleName } from "../markdown";
 import type { FromKernel, Snapshot } from "../protocol/frames";
 import type { Model } from "../protocol/model";
 import type { Options, StreamTraits } from "../protocol/traits";
 import stub from "./stub";
 
-/** See nbstream/page.py. */
+/** What Python's page writer puts into the page. */
 interface Saved extends Required<Pick<Snapshot, "events" | "metrics" | "samples">> {
   code: string;
   css: string;
   options: Options;
-  parts: Partial<Record<PartName, string>>;
+  parts: Partial<Record<ModuleName, string>>;
 }
 
 function show(saved: Saved, el: HTMLElement): void {

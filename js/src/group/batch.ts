@@ -1,10 +1,9 @@
-import { dollars } from "../chart/panel";
 import { button, h, setAttribute, setText, toggle } from "../dom/element";
-import { count, plural, rate, seconds } from "../dom/format";
+import { count, dollars, plural, rate, seconds } from "../dom/format";
 import { type Painted, painter } from "../dom/painter";
 import type { AnyModel, WidgetKind, Widgets, WidgetView } from "../host/kind";
 
-interface Figures {
+interface Progress {
   tokens?: number;
   elapsed?: number;
   tokens_per_second?: number;
@@ -103,7 +102,7 @@ export class BatchView implements WidgetView, Painted {
   }
 
   #writeProgress(): void {
-    const figures = this.model.get("figures") as Figures;
+    const figures = this.model.get("figures") as Progress;
     const total = this.#states.length;
     const of = (state: string) => this.#states.split(state).length - 1;
     const [done, stopped, failed, running] = [of("d"), of("s"), of("e"), of("r")];

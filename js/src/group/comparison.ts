@@ -3,8 +3,8 @@ import { type Painted, painter } from "../dom/painter";
 import type { AnyModel, WidgetKind, Widgets, WidgetView } from "../host/kind";
 import type { Connection } from "../run/connection";
 import { difference } from "./difference";
-import { colourOf, RaceChart } from "./race";
-import { type Figures, FiguresTable } from "./table";
+import { type Figures, FiguresTable } from "./figures";
+import { colourOf, RatesChart } from "./rates";
 
 const TICK = 1000;
 
@@ -106,7 +106,7 @@ export class ComparisonView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group", role: "group" });
   #panes: Pane[] = [];
   #grid = h("div", { class: "nbs-panes" });
-  #chart: RaceChart;
+  #chart: RatesChart;
   #table = new FiguresTable();
   #stop: HTMLButtonElement;
   #diff: HTMLButtonElement;
@@ -119,7 +119,7 @@ export class ComparisonView implements WidgetView, Painted {
     private readonly widgets: Widgets,
   ) {
     const names = model.get("names") as string[];
-    this.#chart = new RaceChart(names);
+    this.#chart = new RatesChart(names);
     this.#panes = names.map((name, place) => new Pane(name, place, model));
     this.#grid.append(...this.#panes.map((pane) => pane.node));
     this.#stop = button("stop-all", "Stop all", "stop", () => {

@@ -2,7 +2,7 @@ import { Plot, type Values } from "../chart/plot";
 import { h, setText } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
 import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
-import { colourOf, dashOf } from "./race";
+import { colourOf, dashOf } from "./rates";
 
 type Point = [series: number, time: number, value: number];
 type Message = { kind: "points"; points: Point[] } | { kind: "clear" };

@@ -1,7 +1,7 @@
 import { h } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
 import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
-import { type Figures, FiguresTable } from "./table";
+import { type Figures, FiguresTable } from "./figures";
 
 /** A table of streams' figures whose rows Python keeps. */
 class RowsView implements WidgetView, Painted {

@@ -1,4 +1,4 @@
-import type { LoadPart, PartName } from "../markdown";
+import type { LoadModule, ModuleName } from "../markdown";
 import { evaluate } from "./evaluate";
 import type { RuntimeModel } from "./runtime";
 
@@ -15,9 +15,9 @@ const PATIENCE = 2000;
 /** Modules that are not in the first load, fetched from one kernel of the page or, if it is silent, the next. */
 export class Library {
   #kernels = new Set<RuntimeModel>();
-  #wanted = new Map<PartName, Wanted>();
+  #wanted = new Map<ModuleName, Wanted>();
 
-  readonly load: LoadPart = (name) => {
+  readonly load: LoadModule = (name) => {
     let wanted = this.#wanted.get(name);
     if (wanted === undefined) {
       let arrive: Wanted["arrive"] = () => {};
@@ -46,7 +46,7 @@ export class Library {
     }
   }
 
-  #ask(name: PartName, wanted: Wanted, patience: number): void {
+  #ask(name: ModuleName, wanted: Wanted, patience: number): void {
     if (wanted.arrived) return;
     const kernels = [...this.#kernels];
     if (kernels.every((kernel) => wanted.asked.has(kernel))) wanted.asked.clear();
@@ -55,7 +55,7 @@ export class Library {
     setTimeout(() => this.#ask(name, wanted, 2 * patience), patience);
   }
 
-  #send(kernel: RuntimeModel, name: PartName, wanted: Wanted): void {
+  #send(kernel: RuntimeModel, name: ModuleName, wanted: Wanted): void {
     wanted.asked.add(kernel);
     kernel.send({ kind: "part", name });
   }

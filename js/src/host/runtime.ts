@@ -1,4 +1,4 @@
-import type { PartName } from "../markdown";
+import type { ModuleName } from "../markdown";
 
 /** The part of the runtime widget's model that is used here. */
 export interface RuntimeModel {
@@ -10,8 +10,8 @@ export interface RuntimeModel {
 export type RuntimeRequest =
   | { kind: "bundle" }
   | { kind: "ready"; hydrates: boolean }
-  | { kind: "part"; name: PartName };
+  | { kind: "part"; name: ModuleName };
 
 export type RuntimeMessage =
   | { kind: "bundle"; code: string; css: string }
-  | { kind: "part"; name: PartName; code: string };
+  | { kind: "part"; name: ModuleName; code: string };

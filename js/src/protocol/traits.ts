@@ -10,7 +10,7 @@ export interface Options {
   note?: string;
 }
 
-/** The traits of a stream's widget, see nbstream/widget.py. */
+/** The traits of a stream's widget, as Python declares them. */
 export interface StreamTraits {
   uid: string;
   /** The id of the shared runtime bundle this widget was made for. */

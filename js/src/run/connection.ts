@@ -48,7 +48,7 @@ export class Connection {
   #timer: unknown;
   #stopTimer: unknown;
   #history: Promise<WireEvent[]> | null = null;
-  #tell: ((events: WireEvent[]) => void) | null = null;
+  #onHistory: ((events: WireEvent[]) => void) | null = null;
 
   constructor(
     private readonly model: Model,
@@ -91,7 +91,7 @@ export class Connection {
         else this.#upToDate();
         break;
       case "history":
-        this.#tell?.(message.events);
+        this.#onHistory?.(message.events);
         break;
       case "ack":
         this.timers.clear(this.#stopTimer);
@@ -115,7 +115,7 @@ export class Connection {
   /** The whole run in pieces of a moment each; never, where the kernel is gone. */
   history(): Promise<WireEvent[]> {
     this.#history ??= new Promise((resolve) => {
-      this.#tell = resolve;
+      this.#onHistory = resolve;
       this.#send({ kind: "history" });
     });
     return this.#history;
@@ -141,7 +141,7 @@ export class Connection {
     if (after === this.#have) this.#apply(events, metrics, samples);
     else if (after === 0) {
       this.store.restart(events, metrics, samples);
-      this.#attend(events);
+      this.#confirmSeen(events);
     } else {
       this.#gap();
       return;
@@ -154,17 +154,17 @@ export class Connection {
     const { n = 0, events = [], metrics, samples } = this.model.get("snapshot") ?? {};
     if (n <= this.#have) return;
     this.store.restart(events, metrics, samples);
-    this.#attend(events);
+    this.#confirmSeen(events);
     this.#advance(n);
   }
 
   #apply(...[events, ...figures]: Parameters<Store["apply"]>): void {
     this.store.apply(events, ...figures);
-    this.#attend(events);
+    this.#confirmSeen(events);
   }
 
   /** Tells the kernel that a tool which asks for approval is seen here. */
-  #attend(events: WireEvent[]): void {
+  #confirmSeen(events: WireEvent[]): void {
     const asks = (event: WireEvent) =>
       event.type === "tool_approval" && event.decision === "requested";
     if (!this.store.ended && events.some(asks)) this.#send({ kind: "attend" });

@@ -8,7 +8,7 @@ import type {
   ToolCallStart,
   Usage,
 } from "../protocol/events";
-import { Text } from "./text";
+import { TextBuffer } from "./buffer";
 
 export type ToolStatus =
   | "streaming"
@@ -33,7 +33,7 @@ export class TextPart {
   readonly step: string;
   readonly time: number;
   until: number;
-  readonly content = new Text();
+  readonly content = new TextBuffer();
   signature = "";
   redacted = "";
 
@@ -62,7 +62,7 @@ export class ToolPart {
   readonly time: number;
   until: number;
   status: ToolStatus = "streaming";
-  readonly input = new Text();
+  readonly input = new TextBuffer();
   arguments: unknown = null;
   error = "";
   readonly progress: unknown[] = [];

@@ -1,5 +1,5 @@
 /**
- * Tokens counted in equal bins of time, see nbstream/sampling.py.
+ * Tokens counted in equal bins of time, as Python's sampling sends them.
  *
  * A message is [width in ms, first bin, total, total, …]; a new width says everything anew.
  */

@@ -5,16 +5,16 @@ import { button, h, setAttribute, setText, toggle } from "../dom/element";
 import { Follow } from "../dom/follow";
 import { type Painted, painter } from "../dom/painter";
 import type { WidgetKind, WidgetView } from "../host/kind";
-import type { LoadPart } from "../markdown";
+import type { LoadModule } from "../markdown";
 import type { Model } from "../protocol/model";
 import { Connection } from "../run/connection";
-import type { Change } from "../run/store";
+import type { Change } from "../run/fold";
 import { Announcer } from "./announcer";
-import type { Host } from "./block";
 import { Body } from "./body";
 import { Notices } from "./notices";
-import { Past } from "./past";
+import type { PartContext } from "./part";
 import { Recap } from "./recap";
+import { Replay } from "./replay";
 import { StatusLine } from "./status";
 
 const TICK = 1000;
@@ -22,7 +22,7 @@ const TICK = 1000;
 /** The live view of one stream. It can move in the page; what it shows lives in the store. */
 export class StreamView implements WidgetView, Painted {
   readonly root: HTMLElement;
-  #host: Host;
+  #context: PartContext;
   #body: Body;
   #recap: Recap;
   #notices: Notices;
@@ -35,7 +35,7 @@ export class StreamView implements WidgetView, Painted {
   #jump: HTMLButtonElement;
   #bar: HTMLElement;
   #chart: Chart | null = null;
-  #past: Past | null = null;
+  #replay: Replay | null = null;
   /** The time of the run that is looked at; null for its present. */
   #time: number | null = null;
   /** What has the focus, or had it when the view lost its place. */
@@ -46,11 +46,11 @@ export class StreamView implements WidgetView, Painted {
 
   constructor(
     private readonly connection: Connection,
-    loadPart: LoadPart,
+    loadModule: LoadModule,
   ) {
     const { store, options } = connection;
-    this.#host = {
-      loadPart,
+    this.#context = {
+      loadModule,
       get over() {
         return connection.over;
       },
@@ -59,7 +59,7 @@ export class StreamView implements WidgetView, Painted {
       },
       approve: (call_id, decision) => connection.approve(call_id, decision),
     };
-    this.#body = new Body(store, options, this.#host);
+    this.#body = new Body(store, options, this.#context);
     this.#recap = new Recap(store);
     this.#notices = new Notices(connection);
     this.#status = new StatusLine(connection);
@@ -73,7 +73,7 @@ export class StreamView implements WidgetView, Painted {
       this.#chart = new Chart(
         store,
         (panel) => this.#bar.after(panel),
-        (time) => void this.#look(time),
+        (time) => void this.#seek(time),
         options.chart,
       );
     }
@@ -185,21 +185,21 @@ export class StreamView implements WidgetView, Painted {
     return !this.connection.over;
   }
 
-  async #look(time: number | null): Promise<void> {
+  async #seek(time: number | null): Promise<void> {
     this.#time = time;
-    if (time !== null && this.#past === null) {
+    if (time !== null && this.#replay === null) {
       const events = await this.connection.history();
-      this.#past ??= new Past(events, this.connection.options, this.#host);
-      this.#body.node.after(this.#past.body.node);
+      this.#replay ??= new Replay(events, this.connection.options, this.#context);
+      this.#body.node.after(this.#replay.body.node);
     }
     const shown = this.#time;
     // Without its height the slider would move away from under the pointer.
     const height = this.#body.node.offsetHeight;
-    this.#body.node.hidden = this.#past !== null && shown !== null;
-    if (this.#past === null) return;
-    if (height > 0) this.#past.body.node.style.minHeight = `${height}px`;
-    this.#past.body.node.hidden = shown === null;
-    if (shown !== null) this.#past.show(shown);
+    this.#body.node.hidden = this.#replay !== null && shown !== null;
+    if (this.#replay === null) return;
+    if (height > 0) this.#replay.body.node.style.minHeight = `${height}px`;
+    this.#replay.body.node.hidden = shown === null;
+    if (shown !== null) this.#replay.show(shown);
   }
 
   #changed(change: Change): void {
@@ -242,12 +242,12 @@ export class StreamView implements WidgetView, Painted {
   }
 }
 
-export function stream(loadPart: LoadPart): WidgetKind {
+export function stream(loadModule: LoadModule): WidgetKind {
   return (model, _, signal) => {
     const connection = new Connection(model as unknown as Model, signal);
     return {
       connection,
-      create: () => new StreamView(connection, loadPart),
+      create: () => new StreamView(connection, loadModule),
       receive: (message) => connection.receive(message),
     };
   };

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import runtime from "../../src/entries/index";
 import makeStub from "../../src/entries/stub";
 import { hubOf } from "../../src/host/hub";
-import type { PartName } from "../../src/markdown";
+import type { ModuleName } from "../../src/markdown";
 import type { FromKernel } from "../../src/protocol/frames";
 import type { Model } from "../../src/protocol/model";
 import { FakeModel } from "../fake_model";
@@ -149,8 +149,8 @@ function widget(bundle: string, uid: string) {
 
 /** The runtime's widget, and what it asked its kernel for. */
 function load(bundle: string, signal = new AbortController().signal) {
-  const callbacks: ((message: { kind: "part"; name: PartName; code: string }) => void)[] = [];
-  const asked: PartName[] = [];
+  const callbacks: ((message: { kind: "part"; name: ModuleName; code: string }) => void)[] = [];
+  const asked: ModuleName[] = [];
   runtime.initialize({
     signal,
     model: {
@@ -159,7 +159,7 @@ function load(bundle: string, signal = new AbortController().signal) {
       send: (message) => message.kind === "part" && asked.push(message.name),
     },
   });
-  const answer = (name: PartName, code: string) => {
+  const answer = (name: ModuleName, code: string) => {
     for (const callback of callbacks) callback({ kind: "part", name, code });
   };
   return { asked, answer };

@@ -1,7 +1,7 @@
 // One block of the document while it is being read. Only what is still open, or closed and not yet
 // drawn, exists as a Block: settled blocks live in the page alone.
 
-export type Kind =
+export type BlockKind =
   | "root"
   | "quote"
   | "list"
@@ -57,7 +57,7 @@ export class Block {
   closed = false;
 
   constructor(
-    public kind: Kind,
+    public kind: BlockKind,
     readonly parent: Block | null,
   ) {}
 

@@ -1,5 +1,5 @@
 // The languages that come with the first load, and the names code blocks call them by. The rest
-// come with the lazy part `languages`.
+// come with the lazy module `languages`.
 
 import { diff } from "@codemirror/legacy-modes/mode/diff";
 import { javascript, json, typescript } from "@codemirror/legacy-modes/mode/javascript";
@@ -60,7 +60,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   zsh: "shell",
 };
 
-/** Names the lazy part knows, so that it is not asked for in vain. */
+/** Names the lazy module knows, so that it is not asked for in vain. */
 const LAZY = new Set(
   (
     "c clojure cmake cpp csharp css dart dockerfile elm erlang fortran go groovy haskell java julia kotlin less lua " +

@@ -1,7 +1,7 @@
 // What clicks do, by one listener on the root.
 
 import { loadImage } from "../../dom/image";
-import { tableText } from "./frames";
+import { tableText } from "./boxes";
 
 async function copy(button: HTMLElement, text: string): Promise<void> {
   const label = button.textContent;

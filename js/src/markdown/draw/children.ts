@@ -3,13 +3,13 @@
 
 import type { Block } from "../blocks/block";
 import { CodeView } from "./code_view";
-import { ContainerView, ItemView, ListView, NoteView } from "./container_views";
+import { ContainerView, FootnoteView, ItemView, ListView } from "./container_views";
 import { HtmlView } from "./html_view";
 import { HtmlWriter } from "./html_writer";
 import { HeadingView, MathView, ParagraphView, RuleView } from "./leaf_views";
 import { BLOCKS, Placer, ROWS } from "./placer";
 import { isHeader, TableView } from "./table_view";
-import type { View, ViewContext } from "./view";
+import type { BlockContext, BlockView } from "./view";
 
 function keyOf(block: Block): string {
   switch (block.kind) {
@@ -32,10 +32,10 @@ export class Children {
   readonly #html = new HtmlWriter();
   readonly #placer: Placer;
   readonly #inner = new WeakMap<HTMLElement, Placer>();
-  #live: Array<{ view: View; placer: Placer }> = [];
+  #live: Array<{ view: BlockView; placer: Placer }> = [];
 
   constructor(
-    readonly context: ViewContext,
+    readonly context: BlockContext,
     readonly parent: HTMLElement,
     before: Node | null = null,
   ) {
@@ -73,7 +73,7 @@ export class Children {
     this.#dropFrom(shown);
   }
 
-  #viewAt(index: number, block: Block): View {
+  #viewAt(index: number, block: Block): BlockView {
     const key = keyOf(block);
     const found = this.#live[index];
     if (found?.view.key === key) return found.view;
@@ -101,7 +101,7 @@ export class Children {
     }
   }
 
-  #create(block: Block, key: string): View {
+  #create(block: Block, key: string): BlockView {
     const { context } = this;
     switch (block.kind) {
       case "quote":
@@ -112,7 +112,7 @@ export class Children {
         return new ItemView(key, ...this.#container("li"));
       case "note": {
         const element = context.notes.add(block.info, block.guessed);
-        return new NoteView(key, element, new Children(context, element), context.notes);
+        return new FootnoteView(key, element, new Children(context, element), context.notes);
       }
       case "heading":
         return new HeadingView(key, context);

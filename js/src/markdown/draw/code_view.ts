@@ -5,8 +5,8 @@ import type { Block } from "../blocks/block";
 import { LineHighlighter } from "../code/highlight";
 import { findLanguage } from "../code/languages";
 import { grammar } from "../inline/grammar";
-import { codeFrame } from "./frames";
-import type { View, ViewContext } from "./view";
+import { codeBox } from "./boxes";
+import type { BlockContext, BlockView } from "./view";
 
 const UNGROUPED = 64;
 const GROUP = 64;
@@ -18,7 +18,7 @@ function languageOf(info: string): string {
   return grammar.utils.unescapeAll(info).trim().split(/\s+/)[0] ?? "";
 }
 
-export class CodeView implements View {
+export class CodeView implements BlockView {
   readonly key = "fence";
   readonly node: HTMLElement;
   readonly #code: HTMLElement;
@@ -31,11 +31,11 @@ export class CodeView implements View {
   #tail: VNode[] = [];
   #tailText = "";
 
-  constructor(readonly context: ViewContext) {
-    const frame = codeFrame();
-    this.node = frame.root;
-    this.#code = this.#group = frame.code;
-    this.#label = frame.label;
+  constructor(readonly context: BlockContext) {
+    const box = codeBox();
+    this.node = box.root;
+    this.#code = this.#group = box.code;
+    this.#label = box.label;
   }
 
   draw(block: Block): void {

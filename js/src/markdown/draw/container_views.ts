@@ -1,10 +1,10 @@
 // Quotes, lists, items and footnotes: an element and the children in it.
 
 import type { Block } from "../blocks/block";
-import type { NoteList } from "./notes";
-import type { Contents, View } from "./view";
+import type { FootnoteList } from "./footnotes";
+import type { BlockView, Contents } from "./view";
 
-export class ContainerView implements View {
+export class ContainerView implements BlockView {
   constructor(
     readonly key: string,
     readonly node: HTMLElement,
@@ -59,14 +59,14 @@ export class ListView extends ContainerView {
 }
 
 /** A footnote, which stands in the list at the end of the document and not where it is written. */
-export class NoteView implements View {
+export class FootnoteView implements BlockView {
   readonly node = null;
 
   constructor(
     readonly key: string,
     readonly element: HTMLElement,
     readonly children: Contents,
-    readonly notes: NoteList,
+    readonly notes: FootnoteList,
   ) {}
 
   draw(block: Block): void {

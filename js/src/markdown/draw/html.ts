@@ -3,7 +3,7 @@
 
 import { element, type VElement } from "../../dom/vnode";
 import { grammar } from "../inline/grammar";
-import { isFlow, isPhrasing, isVoid } from "../inline/tags";
+import { FLOW, PHRASING, VOID } from "../inline/tags";
 import { image, link } from "./elements";
 
 const ATTRIBUTES: Readonly<Record<string, RegExp>> = {
@@ -59,7 +59,7 @@ export function readTag(source: string, inline: boolean): Tag | null {
   const close = CLOSE.exec(source);
   const open = close ? null : OPEN.exec(source);
   const name = (close?.[1] ?? open?.[1] ?? "").toLowerCase();
-  if (!isPhrasing(name) && (inline || !isFlow(name))) return null;
+  if (!PHRASING.has(name) && (inline || !FLOW.has(name))) return null;
   if (close) return { kind: "close", name };
   const given = attributes(open?.[2] ?? "");
   if (!given) return null;
@@ -74,5 +74,5 @@ export function readTag(source: string, inline: boolean): Tag | null {
   }
   const attrs: Record<string, string> = {};
   for (const [key, value] of given) if (ATTRIBUTES[key]?.test(value)) attrs[key] = value;
-  return { kind: "open", name, node: element(name, attrs), empty: isVoid(name) };
+  return { kind: "open", name, node: element(name, attrs), empty: VOID.has(name) };
 }

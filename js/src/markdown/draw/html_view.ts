@@ -2,9 +2,9 @@
 
 import type { Block } from "../blocks/block";
 import type { HtmlWriter } from "./html_writer";
-import type { View } from "./view";
+import type { BlockView } from "./view";
 
-export class HtmlView implements View {
+export class HtmlView implements BlockView {
   readonly key = "html";
   readonly node: HTMLElement | null;
 

@@ -2,7 +2,7 @@
 // <div>) stay open for the markdown that follows, until their closing tag or the container's end.
 
 import { create } from "../../dom/vnode";
-import { isPhrasing } from "../inline/tags";
+import { PHRASING } from "../inline/tags";
 import { decodeEntities, readTag } from "./html";
 
 const ATTRIBUTE = `\\s+[a-zA-Z_:][\\w:.-]*(?:\\s*=\\s*(?:[^"'=<>\`\\x00-\\x20]+|'[^']*'|"[^"]*"))?`;
@@ -50,7 +50,7 @@ export class HtmlWriter {
     this.#comment = false;
     while (this.#open.length) {
       const name = this.#open.at(-1)?.name as string;
-      if (name !== "p" && name !== "summary" && !isPhrasing(name)) break;
+      if (name !== "p" && name !== "summary" && !PHRASING.has(name)) break;
       this.#open.pop();
     }
   }

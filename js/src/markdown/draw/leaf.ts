@@ -6,7 +6,7 @@ import { parseInline } from "../inline/grammar";
 import type { References, Referrer } from "../inline/references";
 import type { Token } from "../inline/syntax";
 import { trimTail } from "../inline/tail";
-import { type DrawMath, inlineNodes } from "./inline";
+import { type DrawMath, inlineNodes } from "./nodes";
 
 /** How long drawing may go on for now. */
 export interface Budget {

@@ -3,7 +3,7 @@
 import type { Block } from "../blocks/block";
 import { takeDefinitions } from "../blocks/definitions";
 import { Leaf } from "./leaf";
-import type { View, ViewContext } from "./view";
+import type { BlockContext, BlockView } from "./view";
 
 /** What is there of a block's text, the guessed line included. */
 function arriving(block: Block): string {
@@ -22,13 +22,13 @@ function withoutDefinitions(text: string): string {
   return takeDefinitions(first) ? "" : text;
 }
 
-export class ParagraphView implements View {
+export class ParagraphView implements BlockView {
   readonly key = "paragraph";
   readonly node = document.createElement("p");
   readonly #leaf: Leaf;
 
   /** `task`: whether it is the first of an item. */
-  constructor(context: ViewContext, task: boolean) {
+  constructor(context: BlockContext, task: boolean) {
     this.#leaf = new Leaf(this.node, context);
     if (!task) return;
     this.#leaf.task = true;
@@ -52,13 +52,13 @@ export class ParagraphView implements View {
   }
 }
 
-export class HeadingView implements View {
+export class HeadingView implements BlockView {
   readonly node: HTMLElement;
   readonly #leaf: Leaf;
 
   constructor(
     readonly key: string,
-    context: ViewContext,
+    context: BlockContext,
   ) {
     this.node = document.createElement(key);
     this.#leaf = new Leaf(this.node, context);
@@ -73,18 +73,18 @@ export class HeadingView implements View {
   }
 }
 
-export class RuleView implements View {
+export class RuleView implements BlockView {
   readonly key = "rule";
   readonly node = document.createElement("hr");
   draw(): void {}
   finish(): void {}
 }
 
-export class MathView implements View {
+export class MathView implements BlockView {
   readonly key = "math";
   readonly node = document.createElement("div");
 
-  constructor(readonly context: ViewContext) {
+  constructor(readonly context: BlockContext) {
     this.node.className = "md-math md-math-display md-math-open";
   }
 

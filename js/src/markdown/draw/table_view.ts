@@ -3,10 +3,10 @@
 
 import type { Block } from "../blocks/block";
 import { splitRow } from "../blocks/table";
-import { tableFrame } from "./frames";
+import { tableBox } from "./boxes";
 import { Leaf } from "./leaf";
 import { Placer, ROWS } from "./placer";
-import type { View, ViewContext } from "./view";
+import type { BlockContext, BlockView } from "./view";
 
 /** Whether an open paragraph is drawn as a table's header. */
 export function isHeader(block: Block): boolean {
@@ -23,7 +23,7 @@ interface Row {
   cells: Leaf[];
 }
 
-export class TableView implements View {
+export class TableView implements BlockView {
   readonly key = "table";
   readonly node: HTMLElement;
   readonly #table: HTMLTableElement;
@@ -35,10 +35,10 @@ export class TableView implements View {
   #headDone = false;
   #guessed = false;
 
-  constructor(readonly context: ViewContext) {
-    const frame = tableFrame();
-    this.node = frame.root;
-    this.#table = frame.table;
+  constructor(readonly context: BlockContext) {
+    const box = tableBox();
+    this.node = box.root;
+    this.#table = box.table;
     const head = document.createElement("thead");
     this.#head = { element: document.createElement("tr"), cells: [] };
     head.append(this.#head.element);

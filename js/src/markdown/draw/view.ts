@@ -2,10 +2,10 @@
 // and its key, and brought up to date.
 
 import type { Block } from "../blocks/block";
+import type { FootnoteList } from "./footnotes";
 import type { LeafContext } from "./leaf";
-import type { NoteList } from "./notes";
 
-export interface View {
+export interface BlockView {
   /** Views of one key can take each other's blocks over. */
   readonly key: string;
   /** What stands in the page; null where the view writes elsewhere. */
@@ -28,9 +28,9 @@ export interface Contents {
   settle(container: Block): void;
 }
 
-export interface ViewContext extends LeafContext {
-  notes: NoteList;
-  /** Resolves to whether the languages of the lazy part are there. */
+export interface BlockContext extends LeafContext {
+  notes: FootnoteList;
+  /** Resolves to whether the languages of the lazy module are there. */
   loadLanguages: () => Promise<boolean>;
   /** A code block is complete. */
   onCode: (code: HTMLElement, lang: string) => void;

@@ -1,4 +1,4 @@
-// The part `languages`: loaded when a code block first names one of these.
+// The module `languages`: loaded when a code block first names one of these.
 
 import * as clike from "@codemirror/legacy-modes/mode/clike";
 import { clojure } from "@codemirror/legacy-modes/mode/clojure";

@@ -1,11 +1,11 @@
 import type { WireEvent } from "../protocol/events";
 import type { Options } from "../protocol/traits";
 import { Store } from "../run/store";
-import type { Host } from "./block";
 import { Body } from "./body";
+import type { PartContext } from "./part";
 
 /** A run as it stood at an earlier time: the same fold and the same view, of fewer events. */
-export class Past {
+export class Replay {
   readonly body: Body;
   #store = new Store();
   #applied = 0;
@@ -13,9 +13,9 @@ export class Past {
   constructor(
     private readonly events: WireEvent[],
     options: Options,
-    host: Host,
+    context: PartContext,
   ) {
-    this.body = new Body(this.#store, options, host);
+    this.body = new Body(this.#store, options, context);
     this.#store.subscribe((change) => {
       if (change.kind === "part") this.body.grew(change.part);
       else if (change.kind === "parts") this.body.invalidate();

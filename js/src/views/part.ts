@@ -1,9 +1,9 @@
-import type { LoadPart } from "../markdown";
+import type { LoadModule } from "../markdown";
 import type { Part } from "../run/parts";
 
-/** What a block may ask of the view it stands in. */
-export interface Host {
-  readonly loadPart: LoadPart;
+/** What the view of a part may ask of the stream's. */
+export interface PartContext {
+  readonly loadModule: LoadModule;
   /** Nothing more will come. */
   readonly over: boolean;
   /** Seconds since the run began. */
@@ -11,12 +11,12 @@ export interface Host {
   approve(call_id: string, decision: "approved" | "denied"): void;
 }
 
-/** One piece of a view: an answer segment, a thinking panel, a tool card, an image. */
-export interface Block {
+/** Shows a part, or neighbouring parts: an answer segment, a thinking panel, a tool card, an image. */
+export interface PartView {
   readonly node: HTMLElement;
-  /** Whether `part` continues this block. */
+  /** Whether `part` continues this view. */
   takes(part: Part): boolean;
-  /** `part` was added to this block, or grew. */
+  /** `part` was added to this view, or grew. */
   grew(part: Part): void;
   /** The parts were made anew (`grew` follows for each); nodes that are still right must stay. */
   rebind(): void;

@@ -1,5 +1,5 @@
 /** A string that grows: appending and reading what is new both cost O(new text). */
-export class Text {
+export class TextBuffer {
   length = 0;
   #pieces: string[] = [];
 

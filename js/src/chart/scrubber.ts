@@ -3,7 +3,7 @@ import { h, setText } from "../dom/element";
 const SPEEDS = [1, 2, 8];
 
 /** A slider over a run's time, and what plays it. `onTime` gets seconds, or null at the end. */
-export class Scrub {
+export class Scrubber {
   readonly node = h("div", { "data-part": "scrub" });
   #play = h("button", { type: "button", class: "nbs-play", "data-action": "replay" });
   #slider = h("input", { type: "range", min: "0", "aria-label": "Time in the run" });

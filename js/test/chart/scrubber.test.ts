@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
-import { Scrub } from "../../src/chart/scrub";
+import { Scrubber } from "../../src/chart/scrubber";
 import type { WireEvent } from "../../src/protocol/events";
-import { Past } from "../../src/views/past";
+import { Replay } from "../../src/views/replay";
 import { METRICS, START, Stage, text } from "../stage";
 import { settled } from "./canvas";
 
@@ -15,24 +15,24 @@ const EVENTS: WireEvent[] = [
 beforeEach(() => document.body.replaceChildren());
 
 test("the text as it stood then, forwards and backwards", () => {
-  const host = { loadPart: () => new Promise(() => {}), over: true, approve: () => {} };
-  const past = new Past(EVENTS, { format: "text" }, host as never);
-  const shown = () => past.body.node.textContent?.trim() ?? "";
-  past.show(0.5);
+  const context = { loadModule: () => new Promise(() => {}), over: true, approve: () => {} };
+  const replay = new Replay(EVENTS, { format: "text" }, context as never);
+  const shown = () => replay.body.node.textContent?.trim() ?? "";
+  replay.show(0.5);
   expect(shown()).toBe("");
-  past.show(2.5);
+  replay.show(2.5);
   expect(shown()).toBe("one two");
-  past.show(4.1);
+  replay.show(4.1);
   expect(shown()).toBe("one two three four");
-  past.show(1);
+  replay.show(1);
   expect(shown()).toBe("one");
-  past.show(6);
+  replay.show(6);
   expect(shown()).toBe("one two three four five");
 });
 
 test("playing moves on by itself, at a chosen speed, to the end", async () => {
   const times: (number | null)[] = [];
-  const scrub = new Scrub(1.5, (time) => times.push(time));
+  const scrub = new Scrubber(1.5, (time) => times.push(time));
   document.body.append(scrub.node);
   const button = (action: string) =>
     scrub.node.querySelector<HTMLElement>(`[data-action=${action}]`);

@@ -7,7 +7,7 @@ interface Note {
   element: HTMLElement;
 }
 
-export class NoteList {
+export class FootnoteList {
   /** Stands at the end of the document while there is a footnote to show. */
   readonly section = document.createElement("section");
   readonly #list = document.createElement("ol");

@@ -2,10 +2,10 @@
 // is read as a guess, which is undone before the next. The algorithm is CommonMark's (match the
 // open containers, then look for new ones, then place the text) with GFM's tables.
 
-import type { Block, Kind } from "./block";
+import type { Block, BlockKind } from "./block";
 import { Cursor } from "./cursor";
 import { mayCloseFence, undecided } from "./guess";
-import { type OnDefinition, Spine } from "./spine";
+import { BlockStack, type OnDefinition } from "./stack";
 import {
   closesFence,
   fence,
@@ -22,60 +22,60 @@ import { trim } from "./white_space";
 
 const MAX_DEPTH = 100;
 
-type Step = "container" | "leaf" | "none";
+type Opened = "container" | "leaf" | "none";
 
-export class BlockMachine {
-  readonly #spine: Spine;
+export class BlockParser {
+  readonly #stack: BlockStack;
   // The line being read, and how many of the open blocks go on with it.
   #cursor = new Cursor("");
   #matched = 1;
 
   constructor(onDefinition: OnDefinition) {
-    this.#spine = new Spine(onDefinition);
+    this.#stack = new BlockStack(onDefinition);
   }
 
   get root(): Block {
-    return this.#spine.root;
+    return this.#stack.root;
   }
 
   /** Reads a complete line. */
   line(text: string): void {
-    this.#spine.rollback();
+    this.#stack.rollback();
     this.#read(text);
   }
 
   /** Reads the line that is still arriving, until `rollback`. */
   guess(text: string): void {
-    this.#spine.rollback();
-    this.#spine.startGuess();
+    this.#stack.rollback();
+    this.#stack.startGuess();
     this.#read(text);
   }
 
   rollback(): void {
-    this.#spine.rollback();
+    this.#stack.rollback();
   }
 
   /** Closes everything: there is no more text. */
   end(): void {
-    this.#spine.rollback();
-    this.#spine.closeFrom(0);
+    this.#stack.rollback();
+    this.#stack.closeFrom(0);
   }
 
   get #guessing(): boolean {
-    return this.#spine.guessing;
+    return this.#stack.guessing;
   }
 
   get #tip(): Block {
-    return this.#spine.tip;
+    return this.#stack.tip;
   }
 
   #read(text: string): void {
     this.#cursor = new Cursor(text);
     this.#matched = 1;
-    const before = this.#spine.depth;
+    const before = this.#stack.depth;
     if (this.#matchOpen()) return;
     const allMatched = this.#matched === before;
-    const deepest = this.#spine.at(this.#matched - 1);
+    const deepest = this.#stack.at(this.#matched - 1);
     const cursor = this.#cursor;
 
     if (deepest.kind === "fence" || deepest.kind === "html" || deepest.kind === "math") {
@@ -98,7 +98,7 @@ export class BlockMachine {
     }
 
     if (cursor.blank) {
-      if (opened) this.#spine.noteText();
+      if (opened) this.#stack.noteText();
       else this.#blank();
     } else if (!opened && this.#tip.kind === "paragraph") {
       this.#continueParagraph(this.#tip, allMatched);
@@ -109,7 +109,7 @@ export class BlockMachine {
       paragraph.mayHead = true;
       this.#setText(paragraph, cursor.rest);
     }
-    if (!cursor.blank) this.#spine.noteText();
+    if (!cursor.blank) this.#stack.noteText();
   }
 
   /** The paragraph this line may go on, lazily or not. */
@@ -120,8 +120,8 @@ export class BlockMachine {
   /** Follows the open blocks as far as this line goes on with them. True if it was used up. */
   #matchOpen(): boolean {
     const cursor = this.#cursor;
-    for (; this.#matched < this.#spine.depth; this.#matched++) {
-      const block = this.#spine.at(this.#matched);
+    for (; this.#matched < this.#stack.depth; this.#matched++) {
+      const block = this.#stack.at(this.#matched);
       switch (block.kind) {
         case "quote":
           if (cursor.indent > 3 || cursor.char !== ">") return false;
@@ -145,8 +145,8 @@ export class BlockMachine {
         case "fence":
           if (this.#guessing && mayCloseFence(cursor, block.marker)) return true;
           if (cursor.indent <= 3 && closesFence(cursor.rest, block.marker)) {
-            this.#spine.closeFrom(this.#matched);
-            this.#spine.noteText();
+            this.#stack.closeFrom(this.#matched);
+            this.#stack.noteText();
             return true;
           }
           cursor.skipColumns(block.width);
@@ -169,9 +169,9 @@ export class BlockMachine {
   }
 
   /** Opens a block at the cursor's place, closing what the line does not go on with. */
-  #open(kind: Kind): Block {
-    const block = this.#spine.open(kind, this.#matched);
-    if (block.isContainer) this.#matched = this.#spine.depth;
+  #open(kind: BlockKind): Block {
+    const block = this.#stack.open(kind, this.#matched);
+    if (block.isContainer) this.#matched = this.#stack.depth;
     return block;
   }
 
@@ -181,7 +181,7 @@ export class BlockMachine {
   }
 
   /** Opens at most one block at the cursor. */
-  #start(opened: boolean): Step {
+  #start(opened: boolean): Opened {
     const cursor = this.#cursor;
     if (cursor.blank) return "none";
     const above = this.#paragraphAbove(opened);
@@ -193,12 +193,12 @@ export class BlockMachine {
     }
     const line = cursor.rest;
     // Whether the paragraph above is this line's own, so that fewer things may interrupt it.
-    const interrupting = above !== null && this.#matched === this.#spine.depth - 1;
+    const interrupting = above !== null && this.#matched === this.#stack.depth - 1;
     if (interrupting && this.#startsTable(above, line)) return "leaf";
     return this.#startContainer(line, interrupting) ?? this.#startLeaf(line, above, interrupting);
   }
 
-  #startContainer(line: string, interrupting: boolean): Step | null {
+  #startContainer(line: string, interrupting: boolean): Opened | null {
     const cursor = this.#cursor;
     if (this.#matched >= MAX_DEPTH) return null;
     if (line[0] === ">") {
@@ -221,7 +221,7 @@ export class BlockMachine {
     if (interrupting && (marker.start !== 1 || line.slice(marker.length).trim() === ""))
       return null;
     const indent = cursor.indent;
-    let list = this.#spine.at(this.#matched - 1);
+    let list = this.#stack.at(this.#matched - 1);
     if (
       list.kind !== "list" ||
       list.ordered !== marker.ordered ||
@@ -245,7 +245,7 @@ export class BlockMachine {
     return "container";
   }
 
-  #startLeaf(line: string, above: Block | null, interrupting: boolean): Step {
+  #startLeaf(line: string, above: Block | null, interrupting: boolean): Opened {
     const cursor = this.#cursor;
     const title = line[0] === "#" ? heading(line) : null;
     if (title) return this.#single("heading", title.text, title.level);
@@ -257,7 +257,7 @@ export class BlockMachine {
       block.width = width;
       block.marker = code.marker;
       block.info = this.#guessing ? "" : code.info;
-      this.#spine.noteText();
+      this.#stack.noteText();
       return "leaf";
     }
 
@@ -276,8 +276,8 @@ export class BlockMachine {
       block.marker = formula.close;
       block.text = formula.text;
       block.closed = formula.complete;
-      if (formula.complete) this.#spine.closeTip();
-      this.#spine.noteText();
+      if (formula.complete) this.#stack.closeTip();
+      this.#stack.noteText();
       return "leaf";
     }
 
@@ -289,23 +289,23 @@ export class BlockMachine {
     return "none";
   }
 
-  #single(kind: Kind, text: string, level: number): Step {
+  #single(kind: BlockKind, text: string, level: number): Opened {
     const block = this.#open(kind);
     block.text = text;
     block.level = level;
-    this.#spine.closeTip();
-    this.#spine.noteText();
+    this.#stack.closeTip();
+    this.#stack.noteText();
     return "leaf";
   }
 
   #makeHeading(paragraph: Block, level: number): boolean {
-    this.#spine.define(paragraph);
+    this.#stack.define(paragraph);
     paragraph.text = trim(paragraph.text);
     if (paragraph.text === "") return false;
     paragraph.kind = "heading";
     paragraph.level = level;
-    this.#spine.closeTip();
-    this.#spine.noteText();
+    this.#stack.closeTip();
+    this.#stack.noteText();
     return true;
   }
 
@@ -322,20 +322,20 @@ export class BlockMachine {
     table.kind = "table";
     table.header = header;
     table.aligns = aligns;
-    this.#spine.noteText();
+    this.#stack.noteText();
     return true;
   }
 
   #blank(): void {
-    this.#spine.closeFrom(Math.min(this.#matched, this.#spine.depth));
-    this.#spine.noteBlank();
+    this.#stack.closeFrom(Math.min(this.#matched, this.#stack.depth));
+    this.#stack.noteBlank();
   }
 
   #continueParagraph(paragraph: Block, allMatched: boolean): void {
     const cursor = this.#cursor;
     const text = cursor.text();
     if (this.#guessing) {
-      this.#spine.guessText(paragraph, text);
+      this.#stack.guessText(paragraph, text);
       return;
     }
     paragraph.lastLine = paragraph.text.length + 1;
@@ -349,9 +349,9 @@ export class BlockMachine {
   }
 
   #addLine(block: Block, text: string): void {
-    if (this.#guessing) this.#spine.guessText(block, text);
+    if (this.#guessing) this.#stack.guessText(block, text);
     else block.lines.push(text);
-    this.#spine.noteText();
+    this.#stack.noteText();
   }
 
   #addCodeLine(block: Block): void {
@@ -360,18 +360,18 @@ export class BlockMachine {
     if (block.kind === "math") {
       const end = text.trimEnd().endsWith(block.marker);
       if (this.#guessing) {
-        this.#spine.guessText(block, text);
+        this.#stack.guessText(block, text);
       } else {
         block.text += `\n${end ? text.trimEnd().slice(0, -2) : text}`;
         block.closed = end;
-        if (end) this.#spine.closeTip();
+        if (end) this.#stack.closeTip();
       }
-      this.#spine.noteText();
+      this.#stack.noteText();
       return;
     }
     this.#addLine(block, text);
-    if (cursor.blank) this.#spine.noteBlank();
-    if (block.htmlEnd?.test(text) && !this.#guessing) this.#spine.closeTip();
+    if (cursor.blank) this.#stack.noteBlank();
+    if (block.htmlEnd?.test(text) && !this.#guessing) this.#stack.closeTip();
   }
 
   #addIndented(block: Block): void {
@@ -380,7 +380,7 @@ export class BlockMachine {
     if (cursor.blank) {
       // Kept back until more code follows: blank lines at the end are not part of it.
       if (!this.#guessing) block.text += `${text}\n`;
-      this.#spine.noteBlank();
+      this.#stack.noteBlank();
       return;
     }
     if (!this.#guessing && block.text) {

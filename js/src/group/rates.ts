@@ -18,7 +18,7 @@ export function colourOf(place: number): string {
 }
 
 /** The rates of several streams on one clock. */
-export class RaceChart {
+export class RatesChart {
   readonly node = h("div", { "data-part": "chart" });
   #plot: Plot;
   #times: number[] = [];

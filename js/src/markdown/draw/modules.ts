@@ -1,31 +1,31 @@
 // What is not in the first load: asked of the page's owner when first needed, drawn when it is there.
 
 import { addLanguages, type Languages } from "../code/languages";
-import type { DrawMath } from "./inline";
+import type { DrawMath } from "./nodes";
 
-export interface Parts {
+export interface Modules {
   math: { drawMath: DrawMath };
   languages: { languages: Languages };
 }
 
-export type PartName = keyof Parts;
+export type ModuleName = keyof Modules;
 
-/** Loads a part's module (`src/markdown/lazy/<name>.ts`, bundled by itself) from wherever it is kept. */
-export type LoadPart = (name: PartName) => Promise<unknown>;
+/** Loads a module (`src/markdown/lazy/<name>.ts`, bundled by itself) from wherever it is kept. */
+export type LoadModule = (name: ModuleName) => Promise<unknown>;
 
 const MAX_FORMULA = 10_000;
 
 let drawMath: DrawMath | null = null;
-const loads = new Map<PartName, Promise<boolean>>();
+const loads = new Map<ModuleName, Promise<boolean>>();
 
-/** Resolves to whether the part is there; what cannot be loaded is done without. */
-export function loadPart(name: PartName, load: LoadPart | undefined): Promise<boolean> {
+/** Resolves to whether the module is there; what cannot be loaded is done without. */
+export function loadModule(name: ModuleName, load: LoadModule | undefined): Promise<boolean> {
   let loading = loads.get(name);
   if (!loading && load) {
     loading = load(name).then(
       (module) => {
-        if (name === "math") drawMath = (module as Parts["math"]).drawMath;
-        else addLanguages((module as Parts["languages"]).languages);
+        if (name === "math") drawMath = (module as Modules["math"]).drawMath;
+        else addLanguages((module as Modules["languages"]).languages);
         return true;
       },
       () => false,
@@ -35,8 +35,8 @@ export function loadPart(name: PartName, load: LoadPart | undefined): Promise<bo
   return loading ?? Promise.resolve(false);
 }
 
-/** Draws a formula, or its source until the part that draws it is there. */
-export function mathDrawer(load: LoadPart | undefined): DrawMath {
+/** Draws a formula, or its source until the module that draws it is there. */
+export function mathDrawer(load: LoadModule | undefined): DrawMath {
   const source: DrawMath = (tex, _display, into) => {
     into.textContent = tex;
   };
@@ -52,7 +52,7 @@ export function mathDrawer(load: LoadPart | undefined): DrawMath {
   return (tex, display, into) => {
     draw(tex, display, into);
     if (!drawMath) {
-      void loadPart("math", load).then((there) => {
+      void loadModule("math", load).then((there) => {
         if (there && into.textContent === tex) draw(tex, display, into);
       });
     }

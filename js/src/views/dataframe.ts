@@ -4,7 +4,7 @@ import { h } from "../dom/element";
 const TABLE = /^\|.*\|\n\|( --- \|)+\n/;
 
 /** A tool's result as a table; null where it is none. */
-export function createTable(text: string): HTMLElement | null {
+export function createDataFrame(text: string): HTMLElement | null {
   if (!TABLE.test(text)) return null;
   const [grid = "", ...notes] = text.split("\n\n");
   const [head = "", , ...rows] = grid.split("\n");

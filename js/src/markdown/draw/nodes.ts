@@ -11,13 +11,13 @@ const TAGS: Readonly<Record<string, string>> = {
   s_open: "del",
 };
 
-/** Draws formulas; set by whoever has loaded the math part. */
+/** Draws formulas; set by whoever has loaded the module `math`. */
 export type DrawMath = (tex: string, display: boolean, into: HTMLElement) => void;
 
 /** Elements inside one another beyond this are left out, their text is kept. */
 const MAX_DEPTH = 50;
 
-interface Frame {
+interface OpenElement {
   node: VElement;
   /** The raw HTML tag that opened it; undefined for markdown's own. */
   html?: string;
@@ -48,7 +48,7 @@ function mathNode(token: Token, draw: DrawMath): VElement {
 /** Builds nodes from inline tokens, holding the stack of what is open. */
 class Builder {
   readonly roots: VNode[] = [];
-  readonly #stack: Frame[] = [];
+  readonly #stack: OpenElement[] = [];
 
   add(node: VNode): void {
     const siblings = this.#stack.at(-1)?.node.children ?? this.roots;
@@ -60,7 +60,7 @@ class Builder {
   open(node: VElement, html?: string): void {
     const deep = this.#stack.length >= MAX_DEPTH;
     if (!deep) this.add(node);
-    const into = deep ? (this.#stack.at(-1) as Frame).node : node;
+    const into = deep ? (this.#stack.at(-1) as OpenElement).node : node;
     this.#stack.push(html === undefined ? { node: into } : { node: into, html });
   }
 

@@ -1,4 +1,4 @@
-// The frames around code and tables: a bar with a label and a copy button.
+// The boxes around code and tables: a bar with a label and a copy button.
 
 function button(action: string, label: string): HTMLButtonElement {
   const made = document.createElement("button");
@@ -14,13 +14,13 @@ function div(className: string): HTMLDivElement {
   return made;
 }
 
-export interface CodeFrame {
+export interface CodeBox {
   root: HTMLElement;
   label: HTMLElement;
   code: HTMLElement;
 }
 
-export function codeFrame(): CodeFrame {
+export function codeBox(): CodeBox {
   const root = div("md-code-block");
   const bar = div("md-bar");
   const label = document.createElement("span");
@@ -34,12 +34,12 @@ export function codeFrame(): CodeFrame {
   return { root, label, code };
 }
 
-export interface TableFrame {
+export interface TableBox {
   root: HTMLElement;
   table: HTMLTableElement;
 }
 
-export function tableFrame(): TableFrame {
+export function tableBox(): TableBox {
   const root = div("md-table-block");
   const scroller = div("md-scroller");
   scroller.tabIndex = 0;

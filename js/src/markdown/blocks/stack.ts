@@ -1,13 +1,13 @@
 // The open blocks, outermost first. What is done to them while guessing is undone by `rollback`.
 
 import type { Reference } from "../inline/syntax";
-import { Block, type Kind } from "./block";
+import { Block, type BlockKind } from "./block";
 import { takeDefinitions } from "./definitions";
 import { trim } from "./white_space";
 
 export type OnDefinition = (label: string, reference: Reference) => void;
 
-export class Spine {
+export class BlockStack {
   readonly root = new Block("root", null);
   #blocks: Block[] = [this.root];
   /** How deep the last line was blank; -1 where it was not. */
@@ -51,7 +51,7 @@ export class Spine {
   }
 
   /** Opens a block behind the first `depth` open ones, closing the others and what cannot hold it. */
-  open(kind: Kind, depth: number): Block {
+  open(kind: BlockKind, depth: number): Block {
     this.closeFrom(depth);
     if (kind !== "item" && this.tip.kind === "list") this.closeTip();
     const parent = this.tip;

@@ -2,7 +2,7 @@ import type { MarkdownRenderer } from "../markdown";
 import type { TextPart } from "../run/parts";
 
 /** Draws one growing part with a renderer, each character once. */
-export class TextCursor {
+export class TextWriter {
   part: TextPart | null = null;
   #offset = 0;
   #anew = false;

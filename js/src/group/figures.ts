@@ -1,6 +1,5 @@
-import { dollars } from "../chart/panel";
 import { h, setText, toggle } from "../dom/element";
-import { count, rate, seconds } from "../dom/format";
+import { count, dollars, rate, seconds } from "../dom/format";
 
 /** What a table says of a stream; times in seconds, cost in US dollars, null where unknown. */
 export interface Figures {
