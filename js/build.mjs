@@ -1,5 +1,5 @@
 // Bundles the front end into nbstream/static/: `node build.mjs [--watch]`.
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -64,23 +64,11 @@ const builds = [
     outfile: join(out, `part-${name}.js`),
     format: "esm",
   })),
-  {
-    ...shared,
-    stdin: { contents: styles(), resolveDir: here, loader: "css" },
-    outfile: join(out, "nbstream.css"),
-  },
+  { ...shared, entryPoints: ["src/entries/nbstream.css"], outfile: join(out, "nbstream.css") },
 ];
 
 if (process.argv.includes("--watch")) {
   for (const options of builds) await (await context(options)).watch();
 } else {
   await Promise.all(builds.map(build));
-}
-
-function styles() {
-  const files = readdirSync(join(here, "src"), { recursive: true }).sort();
-  return files
-    .filter((file) => file.endsWith(".css"))
-    .map((file) => `@import "./src/${file}";`)
-    .join("\n");
 }

@@ -1,5 +1,5 @@
-// Holds the house of src/ up: `node floors.mjs`. Imports only go down, type imports included, and never in a
-// circle. A folder's own files stand above its sub-folders.
+// Holds the house of src/ up: `node floors.mjs`. Imports only go down, those of types and styles included, and
+// never in a circle. A folder's own files stand above its sub-folders. No file is there that nobody imports.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,15 +10,16 @@ const FLOORS = {
   markdown: ["inline", "code", "blocks", "draw", "lazy"],
 };
 
+/** What the build begins with. */
+const ENTRIES = ["entries/", "markdown/lazy/"];
+
 const src = join(dirname(fileURLToPath(import.meta.url)), "src");
-const names = (under) =>
-  readdirSync(under, { recursive: true, withFileTypes: true }).map((entry) => ({
-    name: relative(src, join(entry.parentPath, entry.name)).split(sep).join("/"),
-    folder: entry.isDirectory(),
-  }));
-const found = names(src);
-const files = new Set(found.filter(({ name }) => name.endsWith(".ts")).map(({ name }) => name));
-const faults = [...misplaced(), ...upward(), ...circles()];
+const found = readdirSync(src, { recursive: true, withFileTypes: true }).map((entry) => ({
+  name: relative(src, join(entry.parentPath, entry.name)).split(sep).join("/"),
+  folder: entry.isDirectory(),
+}));
+const files = new Set(found.filter(({ folder }) => !folder).map(({ name }) => name));
+const faults = [...misplaced(), ...upward(), ...circles(), ...unused()];
 if (faults.length > 0) {
   console.error(faults.join("\n"));
   process.exit(1);
@@ -51,7 +52,7 @@ function rises(file, target) {
   const floors = FLOORS[from.slice(0, shared).join("/")] ?? [];
   const floor = (path) =>
     path.length - 1 === shared ? floors.length : floors.indexOf(path[shared]);
-  return floor(from) < floor(to) || (floor(from) === floor(to) && floor(from) < floors.length);
+  return floor(from) < floors.length && floor(from) <= floor(to);
 }
 
 function circles() {
@@ -69,7 +70,14 @@ function circles() {
   return faults;
 }
 
-/** The files of src/ that a file imports: for what they do or for their types. */
+function unused() {
+  const imported = new Set([...files].flatMap(importsOf));
+  return [...files]
+    .filter((file) => !imported.has(file) && !ENTRIES.some((entry) => file.startsWith(entry)))
+    .map((file) => `src/${file}: nobody imports it`);
+}
+
+/** The files of src/ that a file imports: for what they do, for their types, or as styles. */
 function importsOf(file) {
   const code = readFileSync(join(src, file), "utf8").replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
   const specifiers = code.matchAll(/\b(?:from|import)\s*\(?\s*["'](\.[^"']*)["']/g);

@@ -1,5 +1,4 @@
-import "../src/views/theme.css";
-import "../src/markdown/markdown.css";
+import "../src/entries/nbstream.css";
 import { widgetKinds } from "../src/entries/kinds";
 import { Registry } from "../src/host/registry";
 import type { WireEvent } from "../src/protocol/events";

@@ -3,7 +3,7 @@ export interface Painted {
   /** Brings the DOM up to date; reads no layout. */
   write(): void;
   /** Reads layout once everybody has written, and moves only what does not change it. */
-  measure(): void;
+  measure?(): void;
 }
 
 const HIDDEN_TAB = 250;
@@ -35,7 +35,7 @@ class Painter {
     for (const view of this.#due) if (!view.root.isConnected) this.#away.add(view);
     this.#due.clear();
     for (const view of views) guarded(() => view.write());
-    for (const view of views) guarded(() => view.measure());
+    for (const view of views) guarded(() => view.measure?.());
   }
 
   reconnect(): void {

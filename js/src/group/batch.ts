@@ -84,8 +84,6 @@ export class BatchView implements WidgetView, Painted {
     setText(this.#label, this.#open < 0 ? "" : `${this.#open + 1}. ${labels[this.#open]}`);
   }
 
-  measure(): void {}
-
   /** Only the squares that changed are touched. */
   #writeItems(): void {
     const states = this.model.get("states") as string;
@@ -154,5 +152,4 @@ export class BatchView implements WidgetView, Painted {
 
 export const batch: WidgetKind = (model, widgets) => ({
   create: () => new BatchView(model, widgets),
-  receive: () => {},
 });

@@ -177,8 +177,6 @@ export class ComparisonView implements WidgetView, Painted {
     for (const pane of this.#panes) pane.write(this.model.get("winner") === pane.place);
   }
 
-  measure(): void {}
-
   get #ended(): boolean {
     return this.#panes.every(({ connection }) => connection?.over);
   }
@@ -213,5 +211,4 @@ export class ComparisonView implements WidgetView, Painted {
 
 export const comparison: WidgetKind = (model, widgets) => ({
   create: () => new ComparisonView(model, widgets),
-  receive: () => {},
 });

@@ -79,8 +79,6 @@ export class FeedView implements WidgetView, Painted {
     }
   }
 
-  measure(): void {}
-
   #build(names: string[], unit: string): void {
     this.#plot?.dispose();
     const series = names.map((label, i) => ({

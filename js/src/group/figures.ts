@@ -41,7 +41,7 @@ const COLUMNS: Column[] = [
 
 /** The figures of several streams, the best of each column marked. A column that nobody fills is not shown. */
 export class FiguresTable {
-  readonly node = h("table", { class: "nbs-table", "data-part": "figures" });
+  readonly node = h("table", { class: "nbs-figures", "data-part": "figures" });
   #heads = COLUMNS.map(({ name }) => h("th", { scope: "col" }, name));
   #body = h("tbody", {});
 

@@ -26,11 +26,8 @@ class RowsView implements WidgetView, Painted {
   write(): void {
     this.#table.write(this.model.get("rows") as Figures[]);
   }
-
-  measure(): void {}
 }
 
 export const table: WidgetKind = (model) => ({
   create: () => new RowsView(model),
-  receive: () => {},
 });

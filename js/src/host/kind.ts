@@ -33,7 +33,7 @@ export interface Behaviour {
   /** Where the widget is a stream's. */
   readonly connection?: Connection;
   create(): WidgetView;
-  receive(message: FromKernel): void;
+  receive?(message: FromKernel): void;
 }
 
 /** Says what a widget does, given its model; `signal` tells when the kernel's side is gone. */

@@ -70,7 +70,7 @@ export class Registry implements Widgets {
     widget.model.on("change:uid", () => this.#announce());
     widget.model.on("change:children", () => this.#loadChildren(widget));
     this.#loadChildren(widget);
-    widget.receive = (message) => entry.behaviour.receive(message);
+    widget.receive = (message) => entry.behaviour.receive?.(message);
     widget.show = (el, signal) => this.#show(entry, el, signal);
     for (const message of widget.early.splice(0)) widget.receive(message);
     for (const [el, signal] of widget.views.splice(0)) this.#show(entry, el, signal);

@@ -5,7 +5,6 @@ import type { Metrics } from "../../src/protocol/metrics";
 import { Store } from "../../src/run/store";
 import { END, METRICS, pixels, START, settled } from "./canvas";
 import "../stage";
-import "../../src/chart/chart.css";
 
 let root: HTMLElement;
 

@@ -9,8 +9,6 @@ import { pixels, settled } from "../chart/canvas";
 import { FakeModel } from "../fake_model";
 import { Traits } from "./traits";
 import "../stage";
-import "../../src/chart/chart.css";
-import "../../src/group/group.css";
 
 const START: WireEvent = { type: "run_start", run_id: "r", model: "m" };
 const END: WireEvent = { type: "run_end", finish_reason: "stop", time: 2.5 };

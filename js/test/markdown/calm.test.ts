@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { createMarkdown, type LoadModule } from "../../src/markdown";
 import * as languages from "../../src/markdown/lazy/languages";
 import * as math from "../../src/markdown/lazy/math";
-import "../../src/markdown/markdown.css";
+import "../../src/dom/theme.css";
+import "../../src/markdown/index.css";
 import { specification } from "./examples";
 import { texts } from "./texts";
 
