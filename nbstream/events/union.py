@@ -131,12 +131,16 @@ class IterationEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="iterat
 
 
 class TextDelta(Delta, frozen=True, omit_defaults=True, gc=False, tag="text_delta"):
-    """New text of the answer. `block` numbers the parts of a run; `choice` is for n > 1."""
+    """New text of the answer. `block` numbers the parts of a run; `choice` is for n > 1.
+
+    `paragraph`: it begins another message of the same answer.
+    """
 
     block: int
     text: str
     choice: int = 0
     logprobs: list[Any] | None = None
+    paragraph: bool = False
 
 
 class ThinkingDelta(Delta, frozen=True, omit_defaults=True, gc=False, tag="thinking_delta"):

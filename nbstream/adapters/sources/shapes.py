@@ -128,13 +128,17 @@ class SniffingDecoder(PayloadDecoder):
         return self._inner.close() if self._inner else []
 
     def end(self) -> list[StreamEvent]:
-        return self._inner.end() if self._inner else super().end()
+        if self._inner is None:
+            return super().end()
+        self._inner.said_done = self._inner.said_done or self.said_done
+        return self._inner.end()
 
 
 class TextDecoder(PayloadDecoder):
     """Strings: plain text, which ends when it ends."""
 
     source = "text"
+    inline = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
@@ -144,7 +148,7 @@ class TextDecoder(PayloadDecoder):
         return ()  # the last delta of many an SDK
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
-        return self.blocks.text(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
+        return self.say(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
 
     def end(self) -> list[StreamEvent]:
         return [RunEnd("stop")]

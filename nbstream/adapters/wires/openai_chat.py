@@ -56,9 +56,12 @@ _plain = msgspec.json.Decoder(_Chunk)
 class ChatDecoder(PayloadDecoder):
     source = "openai-chat"
     one_answer = True
+    inline = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
+        self.inline = self.endpoint.provider != "openai"  # whose server takes it apart itself
+        self._kept: list[str] | None = None  # of a splitter that only has to know what was said
         self._usage: Usage | None = None
         self._cited: set[str] = set()
         self._ran: dict[Any, str] = {}
@@ -77,9 +80,13 @@ class ChatDecoder(PayloadDecoder):
         if blocks.fragile or (content and thinking):
             return [
                 *blocks.thinking(thinking or "", choice.index),
-                *blocks.text(content or "", choice.index),
+                *self.say(content or "", choice.index),
             ]
         if content:
+            if self.inline:
+                if (kept := self._kept) is None or choice.index or "<" in content:
+                    return self.say(content, choice.index)
+                kept.append(content)
             return (TextDelta(blocks.block("text", choice.index), content, choice=choice.index),)
         if thinking:
             return (
@@ -112,7 +119,20 @@ class ChatDecoder(PayloadDecoder):
             or said.get("function_call") is not None
         ):
             return self.read(plain(item))
-        return self.blocks.text(content, inner.get("index") or 0)
+        return self.say(content, inner.get("index") or 0)
+
+    def say(
+        self, text: str, choice: int = 0, logprobs: list[Any] | None = None
+    ) -> list[StreamEvent]:
+        events = super().say(text, choice, logprobs)
+        if self.inline:
+            self._kept = None
+            only = self._splitters.get(0) if len(self._splitters) == 1 else None
+            if only is not None and not only.watching:
+                self.inline = False
+            elif only is not None and only.quiet:
+                self._kept = only.kept
+        return events
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
@@ -125,6 +145,9 @@ class ChatDecoder(PayloadDecoder):
         self._extras(value, events)
         if error := value.get("error"):
             self.fail({"error": error})
+            return events
+        if value.get("object") == "error":
+            self.fail(value)
             return events
         if choices is None and not events and "id" not in value and "object" not in value:
             if value.get("message") or value.get("detail"):
@@ -143,7 +166,7 @@ class ChatDecoder(PayloadDecoder):
         if isinstance(delta, dict):
             self._delta(delta, number, logprobs, events)
         elif isinstance(text := choice.get("text"), str):
-            events += self.blocks.text(text, number, logprobs=logprobs)
+            events += self.say(text, number, logprobs)
         word = choice.get("finish_reason")
         if isinstance(word, str) and word and (number == 0 or self.word is None):
             self.word = word
@@ -163,7 +186,7 @@ class ChatDecoder(PayloadDecoder):
         self._thinking(delta, choice, events)
         content = delta.get("content")
         if isinstance(content, str):
-            events += blocks.text(content, choice, logprobs=logprobs)
+            events += self.say(content, choice, logprobs)
         elif isinstance(content, list):
             for part in content:
                 self._part(part, choice, events)
@@ -186,10 +209,15 @@ class ChatDecoder(PayloadDecoder):
             events += self._executed(tool)
 
     def _call(self, call: dict[str, Any], choice: int) -> list[StreamEvent]:
-        function = call.get("function") or call.get("custom") or {}
+        function = next(
+            (f for f in (call.get("function"), call.get("custom")) if _says_something(f)), {}
+        )
+        call_id = call.get("id") or ""
         arguments = function.get("arguments", function.get("input"))
-        return self.blocks.call(
-            call_id=call.get("id") or "",
+        if not (function or call_id):
+            return []  # all fields there, all empty
+        return self.blocks.piece(
+            call_id=call_id,
             index=call.get("index"),
             name=function.get("name") or "",
             arguments=arguments,
@@ -210,11 +238,11 @@ class ChatDecoder(PayloadDecoder):
 
     def _part(self, part: Any, choice: int, events: list[StreamEvent]) -> None:
         if isinstance(part, str):
-            events += self.blocks.text(part, choice)
+            events += self.say(part, choice)
             return
         kind = part.get("type") if isinstance(part, dict) else None
         if kind in ("text", "output_text"):
-            events += self.blocks.text(part.get("text") or "", choice)
+            events += self.say(part.get("text") or "", choice)
         elif kind in ("thinking", "reasoning"):
             inner = part.get("thinking") or part.get("summary") or part.get("text") or ()
             pieces = [inner] if isinstance(inner, str) else inner
@@ -225,14 +253,15 @@ class ChatDecoder(PayloadDecoder):
         elif kind == "image_url":
             image = part.get("image_url")
             url = image.get("url") if isinstance(image, dict) else image
-            events.append(media(self.blocks.new(), url or ""))
+            if url:
+                events.append(media(self.blocks.new(), url))
         else:
             events.append(self.raw(part))
 
     def _sound(self, audio: dict[str, Any], choice: int, events: list[StreamEvent]) -> None:
         if isinstance(words := audio.get("transcript"), str):
             events += self.blocks.text(words, choice)
-        if isinstance(data := audio.get("data"), str):
+        if isinstance(data := audio.get("data"), str) and data:
             try:
                 self.blocks.sound(data)
             except ValueError:
@@ -358,6 +387,12 @@ def media(block: int, url: str, alt: str = "") -> ContentPart:
         if coding.endswith("base64"):
             return ContentPart(block, mime or "application/octet-stream", data, alt=alt)
     return ContentPart(block, "image/*", url=url, alt=alt)
+
+
+def _says_something(function: Any) -> bool:
+    return isinstance(function, dict) and any(
+        function.get(name) not in (None, "") for name in ("name", "arguments", "input")
+    )
 
 
 def _first_text(value: dict[str, Any], *names: str) -> str:
