@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "nbstream"
 
 #: From the ground up. A room imports from its own floor and from those below.
 FLOORS = [
-    {"_version", "events.json"},
+    {"_version", "events.json", "events.nearly", "events.carry"},
     {"events.union", "events.errors", "agents.fill", "wire.bundle"},
     {
         "events.order",

@@ -155,8 +155,9 @@ export class Store {
   }
 
   /**
-   * The answer so far: the first choice where there are several, the last step of a workflow. What an agent
-   * says after its tools have run is a paragraph of its own; one answer of a provider is what it sent.
+   * The answer so far: the first choice where there are several, the last step of a workflow. What is said
+   * after a tool has run, the provider's or an agent's, is a paragraph of its own, and so is another message
+   * of the same answer; all else is what the provider sent.
    */
   get text(): string {
     const nested = new Set(this.#state.steps.filter((s) => s.run !== "").map((s) => s.name));
@@ -167,9 +168,10 @@ export class Store {
     for (const part of parts) {
       if (part.step !== step) continue;
       const said = part.kind === "text" ? String(part.content) : "";
+      if (part.kind === "text" && part.paragraph) gap = true;
       if (gap && /\S$/.test(text) && /^\S/.test(said)) text += "\n\n";
       text += said;
-      gap = (part.kind === "tool" && part.answered) || (gap && said === "");
+      gap = (part.kind === "tool" && part.over) || (gap && said === "");
     }
     return text;
   }

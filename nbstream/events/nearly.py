@@ -13,6 +13,8 @@ from .json import decode_json, depth_exceeds
 #: The longest text that is guessed at, in characters: guessing takes longer than reading.
 MAX_REPAIR = 200_000
 
+FENCED = "words around a fenced block"
+
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 _SPECIAL = re.compile(r"<\|[\w ]+\|>\s*$")
 
@@ -34,7 +36,7 @@ def read_nearly(text: str) -> tuple[Any, str]:
         return value, "line breaks or other control characters inside a string"
     for fenced in reversed(_FENCE.findall(text)):
         if (value := _lenient(fenced)) is not _NONE:
-            return value, "a fenced block"
+            return value, FENCED
     if (value := _inside(text)) is not _NONE:
         return value, "words around it"
     for inner in (text, *reversed(_FENCE.findall(text))):

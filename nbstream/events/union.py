@@ -125,9 +125,12 @@ class IterationStart(Event, frozen=True, omit_defaults=True, gc=False, tag="iter
 
 
 class IterationEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="iteration_end"):
+    """`carry` as in `RunEnd`, of this request's answer."""
+
     iteration: int
     usage: Usage | None = None
     finish_reason: FinishReason = "unknown"
+    carry: dict[str, Any] | None = None
 
 
 class TextDelta(Delta, frozen=True, omit_defaults=True, gc=False, tag="text_delta"):
@@ -267,12 +270,14 @@ class Error(Event, frozen=True, omit_defaults=True, gc=False, tag="error"):
 class RunEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="run_end"):
     """Exactly once, last. `provider_reason` is the provider's own word.
 
-    `incomplete` is true where the stream ended without saying that it was finished.
+    `incomplete` is true where the stream ended without saying that it was finished. `carry` is what the
+    provider wants back with the next request, in its own form; nobody else reads it.
     """
 
     finish_reason: FinishReason
     provider_reason: str = ""
     incomplete: bool = False
+    carry: dict[str, Any] | None = None
 
 
 class Raw(Event, frozen=True, omit_defaults=True, gc=False, tag="raw"):

@@ -63,6 +63,7 @@ class Transcript:
         self.provider_reason = ""
         self.incomplete = False
         self.raw_count = 0
+        self.carry: dict[str, Any] | None = None
         self._usage: dict[str, Usage] = {}
         self._usage_before: Usage | None = None
         self._open: dict[tuple[str, int, int, str], TextPart] = {}
@@ -77,8 +78,8 @@ class Transcript:
     def text(self) -> str:
         """The answer so far: the first choice where there are several, the last step of a workflow.
 
-        What an agent says after its tools have run is a paragraph of its own; one answer of a provider is
-        what it sent, to the letter.
+        What is said after a tool has run, the provider's or an agent's, is a paragraph of its own, and so is
+        another message of the same answer; all else is what the provider sent, to the letter.
         """
         nested = {step.name for step in self.steps if step.run}
         parts = [part for part in self.parts if part.step not in nested and _speaks(part)]
@@ -88,8 +89,9 @@ class Transcript:
             if part.step != step:
                 continue
             said = part.text if isinstance(part, TextPart) else ""
+            gap = gap or (isinstance(part, TextPart) and part.paragraph)
             text += paragraph_break(text, said) * gap + said
-            gap = (isinstance(part, ToolPart) and part.answered) or (gap and not said)
+            gap = (isinstance(part, ToolPart) and part.over) or (gap and not said)
         return text
 
     @property
@@ -103,6 +105,9 @@ class Transcript:
     @property
     def tool_calls(self) -> list[ToolPart]:
         return list(self._calls.values())
+
+    def call(self, call_id: str) -> ToolPart | None:
+        return self._calls.get(call_id)
 
     @property
     def flow(self) -> list[Step]:
@@ -256,6 +261,7 @@ class Transcript:
         self.iteration = event.iteration
 
     def _iteration_end(self, event: IterationEnd) -> None:
+        self.carry = event.carry
         latest = self._usage.pop(event.step, None)
         self._usage_before = add_usage(self._usage_before, event.usage or latest)
 
@@ -290,6 +296,7 @@ class Transcript:
         self.finish_reason = event.finish_reason
         self.provider_reason = event.provider_reason
         self.incomplete = event.incomplete
+        self.carry = event.carry or self.carry
         if event.finish_reason == "error":
             self.status = "error"
         else:

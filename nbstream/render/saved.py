@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nbstream.fold.metrics import Metrics
 from nbstream.fold.parts import MediaPart, Part, Step, TextPart, ToolPart
 from nbstream.fold.recap import Recap
-from nbstream.fold.transcript import Transcript
+from nbstream.fold.transcript import Transcript, paragraph_break
 
 from .picture import chart_html
 
@@ -39,12 +39,20 @@ def to_markdown(transcript: Transcript) -> str:
     pieces: list[str] = []
     for step, parts in transcript.sections():
         pieces.append(f"\n\n**{step.name}** ({step.cost})\n\n" if step else "\n\n")
-        pieces += [_part_markdown(part) for part in parts]
+        for part in parts:
+            pieces += [_break_before(part, pieces[-1]), _part_markdown(part)]
     if note := ending(transcript):
         pieces.append(f"\n\n> {note}")
     if recap := Recap(transcript):
         pieces.append(f"\n\n---\n\n{recap.to_text()}")
     return "".join(pieces).strip("\n")
+
+
+def _break_before(part: Part, before: str) -> str:
+    """The empty line before another message of the same answer."""
+    if not isinstance(part, TextPart) or not part.paragraph:
+        return ""
+    return paragraph_break(before, part.text)
 
 
 def _part_markdown(part: Part) -> str:
@@ -150,7 +158,7 @@ def _parts(parts: list[Part], format: str, thinking: bool) -> list[str]:
     for part in parts:
         if isinstance(part, TextPart) and part.kind == "text":
             if part.choice == 0:
-                answer.append(part.text)
+                answer += [_break_before(part, answer[-1]) if answer else "", part.text]
             continue
         if isinstance(part, TextPart) and part.kind == "thinking":
             shown = thinking and (
@@ -233,13 +241,14 @@ def _sources(transcript: Transcript) -> str:
     seen: dict[str, str] = {}
     for citation in transcript.citations:
         if citation.url.startswith(("https://", "http://")):
-            seen.setdefault(citation.url, citation.title or citation.url)
+            title = escape(citation.title or citation.url)
+            link = f'<a href="{escape(citation.url)}" rel="noopener noreferrer">{title}</a>'
+            seen.setdefault(citation.url, link)
+        elif name := citation.title or citation.quote[:80]:  # a file, which has no address
+            seen.setdefault(name, escape(name))
     if not seen:
         return ""
-    items = "".join(
-        f'<li><a href="{escape(url)}" rel="noopener noreferrer">{escape(title)}</a></li>'
-        for url, title in seen.items()
-    )
+    items = "".join(f"<li>{shown}</li>" for shown in seen.values())
     return f"<details><summary>Sources ({len(seen)})</summary><ol>{items}</ol></details>"
 
 
