@@ -10,6 +10,7 @@ import msgspec
 from nbstream.events import (
     FinishReason,
     RefusalDelta,
+    Reset,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
@@ -103,6 +104,7 @@ class Blocks:
             number = self._keyed.get((kind, key))
             if number is None:
                 number = self._keyed[kind, key] = self._number()
+                self._spoke = self._spoke or kind == "text"
             self._open[choice] = (kind, number)
             return number
         current = self._open.get(choice)
@@ -110,6 +112,7 @@ class Blocks:
             return current[1]
         number = self._number()
         self._open[choice] = (kind, number)
+        self._spoke = self._spoke or kind == "text"
         return number
 
     def message(self) -> None:
@@ -150,7 +153,6 @@ class Blocks:
             text = self._checked("text", choice, text)
         if not text and not logprobs:
             return []
-        self._spoke = True
         block = self.block("text", choice, key)
         if self.paragraph and not text.isspace():
             self.paragraph = False
@@ -340,6 +342,16 @@ class Blocks:
 
     def end_calls(self) -> list[StreamEvent]:
         return [event for call_id in list(self._calls) for event in self.end_call(call_id)]
+
+    def withdraw_calls(self, reason: str) -> list[StreamEvent]:
+        """Calls that were cut off, because the message began anew: nobody is to answer them."""
+        first = min((call.block for call in self._calls.values() if call.started), default=None)
+        events = self.end_calls()
+        return events if first is None else [*events, Reset(first, reason)]
+
+    def latest_call(self) -> str:
+        """The id of the call that the last fragment belonged to, "" where none is open."""
+        return self._latest.call_id if self._latest else ""
 
     def close(self) -> list[StreamEvent]:
         """What waits for more at the end of the stream."""

@@ -252,7 +252,7 @@ class PayloadDecoder:
         if self.failure is not None:
             raise self.failure
         if self.word is None and self.said_done:
-            return [RunEnd("tool_calls" if self.blocks.called else "stop")]
+            return [RunEnd("tool_calls" if self.blocks.called else "unknown")]
         if self.word is None:
             return [
                 Warning("the stream ended without saying that it was finished"),

@@ -12,7 +12,15 @@ from typing import Any
 import msgspec
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.events import Citation, ContentPart, StreamEvent, TextDelta, ThinkingDelta, Usage
+from nbstream.events import (
+    Citation,
+    ContentPart,
+    RunEnd,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
 
 from .blocks import usage
 from .decoding import PayloadDecoder
@@ -65,6 +73,10 @@ class ChatDecoder(PayloadDecoder):
         self._usage: Usage | None = None
         self._cited: set[str] = set()
         self._ran: dict[Any, str] = {}
+        # what goes back beside text and calls: fields of the message, and of its calls by id
+        self._fields: dict[str, Any] = {}
+        self._of_calls: dict[str, dict[str, Any]] = {}
+        self._thinking_field = ""
 
     def decode(self, message: Any) -> Iterable[StreamEvent]:
         data: bytes = message if isinstance(message, bytes) else message.data
@@ -78,6 +90,8 @@ class ChatDecoder(PayloadDecoder):
         thinking = delta.reasoning_content or delta.reasoning
         blocks = self.blocks
         if blocks.fragile or (content and thinking):
+            if thinking and not self._thinking_field:
+                self._thinking_field = "reasoning_content" if delta.reasoning_content else "reasoning"
             return [
                 *blocks.thinking(thinking or "", choice.index),
                 *self.say(content or "", choice.index),
@@ -89,6 +103,8 @@ class ChatDecoder(PayloadDecoder):
                 kept.append(content)
             return (TextDelta(blocks.block("text", choice.index), content, choice=choice.index),)
         if thinking:
+            if not self._thinking_field:
+                self._thinking_field = "reasoning_content" if delta.reasoning_content else "reasoning"
             return (
                 ThinkingDelta(
                     blocks.block("thinking", choice.index), thinking, choice=choice.index
@@ -175,6 +191,26 @@ class ChatDecoder(PayloadDecoder):
         if error := choice.get("error"):
             self.fail({"error": error})
 
+    def end(self) -> list[StreamEvent]:
+        events = super().end()
+        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
+            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
+        return events
+
+    def _carry(self) -> dict[str, Any] | None:
+        field = self._thinking_field if self.blocks.called else ""
+        if field == "reasoning_content" and not (self._fields or self._of_calls):
+            field = ""  # as everybody has it
+        if not (self._fields or self._of_calls or field):
+            return None
+        return {
+            "wire": "chat",
+            "provider": self.endpoint.provider,
+            "thinking": field,
+            "fields": self._fields,
+            "calls": self._of_calls,
+        }
+
     def _delta(
         self,
         delta: dict[str, Any],
@@ -205,6 +241,8 @@ class ChatDecoder(PayloadDecoder):
             self._sound(audio, choice, events)
         for annotation in delta.get("annotations") or ():
             self._annotation(annotation, events)
+        if isinstance(extra := delta.get("extra_content"), dict):  # Gemini's signature of a text
+            self._fields["extra_content"] = extra
         for tool in delta.get("executed_tools") or ():
             events += self._executed(tool)
 
@@ -216,17 +254,32 @@ class ChatDecoder(PayloadDecoder):
         arguments = function.get("arguments", function.get("input"))
         if not (function or call_id):
             return []  # all fields there, all empty
-        return self.blocks.piece(
+        events = self.blocks.piece(
             call_id=call_id,
             index=call.get("index"),
             name=function.get("name") or "",
             arguments=arguments,
             choice=choice,
         )
+        extra: dict[str, Any] = {
+            name: call[name] for name in ("extra_content", "provider_specific_fields") if call.get(name)
+        }
+        if function is call.get("custom"):
+            extra["type"] = "custom"
+        if extra:
+            own = self._of_calls.setdefault(self.blocks.latest_call(), {})
+            own |= extra
+        return events
 
     def _thinking(self, delta: dict[str, Any], choice: int, events: list[StreamEvent]) -> None:
         # several fields may carry the same words; the first that does is the one that counts
-        text = _first_text(delta, "reasoning_content", "reasoning", "thinking")
+        text = _first_text(delta, *_THINKING)
+        if text and not self._thinking_field:
+            self._thinking_field = next(n for n in _THINKING if delta.get(n) == text)
+        if details := delta.get("reasoning_details"):
+            self._fields["reasoning_details"] = _joined_details(
+                self._fields.get("reasoning_details") or [], details
+            )
         signature = redacted = ""
         for detail in delta.get("reasoning_details") or delta.get("thinking_blocks") or ():
             if isinstance(detail, dict):
@@ -278,6 +331,9 @@ class ChatDecoder(PayloadDecoder):
                     cited.get("content") or "",
                 )
             )
+        elif isinstance(annotation, dict) and annotation.get("type") == "file":
+            # a document as the provider read it; sent back, it need not be read again
+            self._fields["annotations"] = [*self._fields.get("annotations", ()), annotation]
         else:
             events.append(self.raw(annotation))
 
@@ -387,6 +443,30 @@ def media(block: int, url: str, alt: str = "") -> ContentPart:
         if coding.endswith("base64"):
             return ContentPart(block, mime or "application/octet-stream", data, alt=alt)
     return ContentPart(block, "image/*", url=url, alt=alt)
+
+
+def _joined_details(known: list[Any], pieces: Any) -> list[Any]:
+    """OpenRouter's reasoning details: pieces of one index and type are one detail."""
+    made = list(known)
+    for piece in pieces if isinstance(pieces, list) else ():
+        if not isinstance(piece, dict):
+            continue
+        last = made[-1] if made else None
+        same = last is not None and all(
+            last.get(n) == piece.get(n) or piece.get(n) is None for n in ("index", "type", "id")
+        )
+        if not same or last is None or "data" in piece:
+            made.append(dict(piece))
+            continue
+        joined = dict(last)
+        for name, value in piece.items():
+            grows = name in ("text", "summary") and isinstance(value, str)
+            if grows and isinstance(joined.get(name), str):
+                joined[name] += value
+            elif value is not None:
+                joined[name] = value
+        made[-1] = joined
+    return made
 
 
 def _says_something(function: Any) -> bool:
