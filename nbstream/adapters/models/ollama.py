@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar
 
-import msgspec
-
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.transport.lines import LineDecoder
 from nbstream.adapters.wires.ollama_chat import OllamaDecoder
 from nbstream.events.errors import UsageError
+from nbstream.events.json import decode_json
 
 from .base import ChatRequest, Feature
 from .http_model import HTTPModel, function_tools
@@ -117,10 +116,13 @@ def _image(part: dict[str, Any]) -> str:
     return data
 
 
-def _parsed(arguments: Any) -> Any:
+def _parsed(arguments: Any) -> dict[str, Any]:
+    """The arguments of a call, which have to be an object."""
     if isinstance(arguments, str):
         try:
-            return msgspec.json.decode(arguments or "{}")
-        except msgspec.DecodeError:
-            return {"arguments": arguments}
-    return arguments or {}
+            arguments = decode_json(arguments or "{}")
+        except ValueError:
+            pass
+    if arguments is None:
+        return {}
+    return arguments if isinstance(arguments, dict) else {"arguments": arguments}

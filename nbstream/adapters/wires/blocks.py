@@ -84,6 +84,7 @@ class Blocks:
         self.fragile = False
         self.paragraph = False
         self._spoke = False
+        self._text_at: int | None = None
         self._next = 0
         self._open: dict[int, tuple[Kind, int]] = {}
         self._keyed: dict[tuple[Kind, Any], int] = {}
@@ -104,7 +105,7 @@ class Blocks:
             number = self._keyed.get((kind, key))
             if number is None:
                 number = self._keyed[kind, key] = self._number()
-                self._spoke = self._spoke or kind == "text"
+                self._note(kind, number)
             self._open[choice] = (kind, number)
             return number
         current = self._open.get(choice)
@@ -112,7 +113,7 @@ class Blocks:
             return current[1]
         number = self._number()
         self._open[choice] = (kind, number)
-        self._spoke = self._spoke or kind == "text"
+        self._note(kind, number)
         return number
 
     def message(self) -> None:
@@ -145,6 +146,14 @@ class Blocks:
     def latest(self) -> int:
         """The block that was opened last."""
         return max(self._next - 1, 0)
+
+    def _note(self, kind: Kind, number: int) -> None:
+        if kind == "text":
+            self._spoke, self._text_at = True, number
+
+    def place(self) -> int:
+        """The block that a citation without a place of its own belongs to: the text that began last."""
+        return self.latest() if self._text_at is None else self._text_at
 
     def text(
         self, text: str, choice: int = 0, key: Any = None, logprobs: list[Any] | None = None
@@ -513,11 +522,13 @@ _FINISH: dict[str, FinishReason] = {
         "tool_calls": "tool_calls requires_action tool_call tool_use tool-calls function_call",
         "content_filter": "content_filter content-filter content_filtered guardrail_intervened safety "
         "recitation blocklist prohibited_content spii image_safety image_prohibited_content "
-        "image_recitation error_toxic language",
+        "image_recitation error_toxic language model_armor jailbreak",
         "refusal": "refusal",
         "pause": "pause pause_turn",
         "stopped": "cancelled canceled aborted abort user_cancel interrupt",
-        "error": "error malformed_function_call malformed_tool_use failed",
+        "error": "error malformed_function_call malformed_tool_use malformed_model_output "
+        "malformed_response failed unexpected_tool_call too_many_tool_calls "
+        "missing_thought_signature image_other no_image",
     }.items()
     for word in words.split()
 }  # type: ignore[assignment]

@@ -325,7 +325,7 @@ class ChatDecoder(PayloadDecoder):
         if isinstance(cited, dict):
             events.append(
                 Citation(
-                    self.blocks.latest(),
+                    self.blocks.place(),
                     cited.get("title") or "",
                     cited.get("url") or "",
                     cited.get("content") or "",
@@ -373,7 +373,7 @@ class ChatDecoder(PayloadDecoder):
                 found = titles.get(url, {})
                 events.append(
                     Citation(
-                        self.blocks.latest(),
+                        self.blocks.place(),
                         found.get("title") or "",
                         url,
                         found.get("snippet") or "",
