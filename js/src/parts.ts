@@ -32,11 +32,11 @@ export class TextPart {
   readonly choice: number;
   readonly step: string;
   readonly time: number;
-  readonly paragraph: boolean;
   until: number;
   readonly content = new Text();
   signature = "";
   redacted = "";
+  readonly #paragraph: boolean;
 
   constructor(
     readonly kind: TextKind,
@@ -46,7 +46,12 @@ export class TextPart {
     this.choice = event.choice;
     this.step = event.step;
     this.time = this.until = event.time;
-    this.paragraph = "paragraph" in event && event.paragraph;
+    this.#paragraph = "paragraph" in event && event.paragraph;
+  }
+
+  /** Whether it begins another message of the same answer. */
+  get paragraph(): boolean {
+    return this.#paragraph;
   }
 
   get key(): string {

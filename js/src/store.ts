@@ -165,13 +165,19 @@ export class Store {
     const step = parts.findLast((part) => part.kind === "text")?.step;
     let text = "";
     let gap = false;
+    let message = false;
     for (const part of parts) {
       if (part.step !== step) continue;
-      const said = part.kind === "text" ? String(part.content) : "";
-      if (part.kind === "text" && part.paragraph) gap = true;
-      if (gap && /\S$/.test(text) && /^\S/.test(said)) text += "\n\n";
-      text += said;
-      gap = (part.kind === "tool" && part.over) || (gap && said === "");
+      if (part.kind === "tool") {
+        gap ||= part.over;
+        message ||= part.server_side;
+      } else if (part.kind === "text") {
+        if (part.paragraph) gap = message = true;
+        const said = String(part.content);
+        if (gap) text += paragraphBreak(text, said, message);
+        text += said;
+        if (said !== "") gap = message = false;
+      }
     }
     return text;
   }
@@ -398,4 +404,15 @@ export function addUsage(a: Usage | null, b: Usage | null): Usage | null {
     sum[name] = x === null ? y : y === null ? x : x + y;
   }
   return sum;
+}
+
+/**
+ * What divides two pieces of an answer between which something else happened. White space that is there
+ * already is enough, but another message has an empty line before it.
+ */
+function paragraphBreak(before: string, after: string, message: boolean): string {
+  if (before === "" || after === "") return "";
+  if (!message) return /\S$/.test(before) && /^\S/.test(after) ? "\n\n" : "";
+  const edge = `${/\s*$/.exec(before.slice(-32))?.[0]}${/^\s*/.exec(after.slice(0, 32))?.[0]}`;
+  return "\n".repeat(Math.max(3 - edge.split("\n").length, 0));
 }

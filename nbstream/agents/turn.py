@@ -100,6 +100,7 @@ class AgentTurn(Turn):
         self._nested: dict[str, Nested] = {}
         self._block = 0
         self._ids: set[str] = set()
+        self._consents: set[str] = set()  # calls of the provider's that wait for consent
         self._steps: dict[str, int] = {}
 
     @property
@@ -213,6 +214,7 @@ class AgentTurn(Turn):
                         changes["block"] = block + shift
                     if block + shift >= self._block and not isinstance(event, Reset):
                         self._block = block + shift + 1
+                new = ""
                 if (call_id := getattr(event, "call_id", None)) is not None:
                     new = renamed.get(call_id) or self._new_id(call_id)
                     if new != call_id:
@@ -226,6 +228,9 @@ class AgentTurn(Turn):
                         yield Warning(f"JSON inside a string was read in the arguments of {part.name}")
                 elif isinstance(event, RunEnd) and event.carry is not None:
                     changes["carry"] = with_ids(event.carry, renamed)
+                elif isinstance(event, ToolApproval) and event.decision == "requested":
+                    self._approval.ask(new)
+                    self._consents.add(new)
                 if changes:
                     event = msgspec.structs.replace(event, **changes)
                 self._said.apply(event)
@@ -319,6 +324,13 @@ class AgentTurn(Turn):
         call_id = call.call_id
         began: float | None = None
         try:
+            if call_id in self._consents:  # the provider runs it, and asks first
+                decision = await self._approval.answer(call_id)
+                emit(ToolApproval(call_id, decision))
+                allowed = decision == "approved"
+                text = "approved" if allowed else NOT_RUN[decision]
+                emit(self._result(call_id, text, error=not allowed))
+                return
             tool = self._tool(call)
             if await self._approval.needed(tool, call.arguments):
                 self._approval.ask(call_id)

@@ -84,14 +84,19 @@ class Transcript:
         nested = {step.name for step in self.steps if step.run}
         parts = [part for part in self.parts if part.step not in nested and _speaks(part)]
         step = next((part.step for part in reversed(parts) if isinstance(part, TextPart)), "")
-        text, gap = "", False
+        text, gap, message = "", False, False
         for part in parts:
             if part.step != step:
                 continue
             said = part.text if isinstance(part, TextPart) else ""
-            gap = gap or (isinstance(part, TextPart) and part.paragraph)
-            text += paragraph_break(text, said) * gap + said
-            gap = (isinstance(part, ToolPart) and part.over) or (gap and not said)
+            if isinstance(part, ToolPart):
+                gap, message = gap or part.over, message or part.server_side
+                continue
+            if part.paragraph:
+                gap = message = True
+            text += paragraph_break(text, said, message) * gap + said
+            if said:
+                gap = message = False
         return text
 
     @property
@@ -309,11 +314,22 @@ def _speaks(part: Part) -> bool:
     return isinstance(part, ToolPart)
 
 
-def paragraph_break(before: str, after: str) -> str:
-    """What divides two pieces of an answer between which something else happened."""
-    if not before or not after or before[-1].isspace() or after[0].isspace():
+def paragraph_break(before: str, after: str, message: bool = False) -> str:
+    """What divides two pieces of an answer between which something else happened.
+
+    White space that is there already is enough, but another `message` has an empty line before it.
+    """
+    if not before or not after:
         return ""
-    return "\n\n"
+    if not message:
+        return "" if before[-1].isspace() or after[0].isspace() else "\n\n"
+    end, start = before[-_EDGE:], after[:_EDGE]
+    edge = end[len(end.rstrip()) :] + start[: len(start) - len(start.lstrip())]
+    return "\n" * max(2 - edge.count("\n"), 0)
+
+
+#: White space beyond so many characters is divided enough.
+_EDGE = 32
 
 
 _AFTER_DECISION: dict[str, ToolStatus] = {

@@ -52,7 +52,7 @@ def _break_before(part: Part, before: str) -> str:
     """The empty line before another message of the same answer."""
     if not isinstance(part, TextPart) or not part.paragraph:
         return ""
-    return paragraph_break(before, part.text)
+    return paragraph_break(before, part.text, True)
 
 
 def _part_markdown(part: Part) -> str:

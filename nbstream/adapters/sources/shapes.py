@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -165,7 +164,7 @@ class EventDecoder(PayloadDecoder):
         if isinstance(value, RunStart):
             return ()
         self.done = isinstance(value, RunEnd)
-        return (copy.copy(value),)  # a run gives each event its own place
+        return (value,)
 
     def end(self) -> list[StreamEvent]:
         return [] if self.done else [RunEnd("stop")]
