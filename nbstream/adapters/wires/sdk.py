@@ -36,6 +36,10 @@ def plain(value: Any) -> Any:
         return {f.name: plain_deep(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if (to_dict := getattr(value, "to_dict", None)) is not None:
         return to_dict()
+    if hasattr(value, "DESCRIPTOR") and hasattr(value, "ListFields"):  # a protobuf message
+        from google.protobuf.json_format import MessageToDict  # type: ignore[import-not-found]
+
+        return MessageToDict(value)
     return getattr(value, "__dict__", value)
 
 
