@@ -49,13 +49,15 @@ def read_arguments(text: str) -> tuple[Any, str]:
     """The arguments of a tool call: as `read_nearly`, and an object that was encoded twice."""
     value, mended = read_nearly(text)
     for _ in range(3):
-        if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        if not isinstance(value, str) or not value.lstrip().startswith(("{", '"')):
             break
         try:
-            value, _again = read_nearly(value)
+            inner, _ = read_nearly(value)
         except ValueError:
             break
-        mended = "JSON inside a string"
+        if not isinstance(inner, (dict, str)):
+            break
+        value, mended = inner, "JSON inside a string"
     return value, mended
 
 

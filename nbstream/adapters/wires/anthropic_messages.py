@@ -57,6 +57,8 @@ class MessagesDecoder(PayloadDecoder):
         self._items: dict[Any, dict[str, Any]] = {}  # the blocks of this message, as they go back
         self._pieces: dict[Any, list[str]] = {}
         self._container: dict[str, Any] | None = None
+        # open blocks of text: their number, and the pieces so far
+        self._live: dict[int, tuple[int, list[str]]] = {}
 
     def decode(self, message: Any) -> Iterable[StreamEvent]:
         data: bytes = message if isinstance(message, bytes) else message.data
@@ -66,15 +68,14 @@ class MessagesDecoder(PayloadDecoder):
             return super().decode(message)
         self.messages += 1
         blocks = self.blocks
-        key = (self._message, part.index)
         delta = part.delta
-        pieces = self._pieces.get(key)
         if delta.text:
-            if pieces is not None:
-                pieces.append(delta.text)
-            if blocks.fragile or blocks.paragraph:
-                return blocks.text(delta.text, key=key)
-            return (TextDelta(blocks.block("text", 0, key), delta.text),)
+            if (live := self._live.get(part.index)) is not None:
+                live[1].append(delta.text)
+                return (TextDelta(live[0], delta.text),)
+            return self._text(delta.text, part.index)
+        key = (self._message, part.index)
+        pieces = self._pieces.get(key)
         if delta.thinking:
             if pieces is not None:
                 pieces.append(delta.thinking)
@@ -87,7 +88,19 @@ class MessagesDecoder(PayloadDecoder):
             return blocks.call(index=key, arguments=delta.partial_json)
         return ()
 
+    def _text(self, text: str, index: int) -> Iterable[StreamEvent]:
+        blocks, key = self.blocks, (self._message, index)
+        pieces = self._pieces.get(key)
+        if pieces is not None:
+            pieces.append(text)
+        plain = not (blocks.fragile or blocks.paragraph)
+        events = blocks.text(text, key=key)
+        if plain and events and pieces is not None:
+            self._live[index] = (blocks.block("text", 0, key), pieces)
+        return events
+
     def payload(self, value: Any) -> Iterable[StreamEvent]:
+        self._live.clear()
         if not isinstance(value, dict):
             return [self.raw(value)]
         handler = _HANDLERS.get(value.get("type", ""))

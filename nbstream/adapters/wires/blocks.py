@@ -451,7 +451,7 @@ def _is_another(call: Call, name: str, fragment: str, *, sure: bool) -> bool:
         return False
     if name != call.name:
         return bool(fragment) or not sure
-    if fragment.strip() == call.text.strip():  # said again at its end, or called twice
+    if _same(fragment, call.text):  # said again at its end, or called twice
         return not sure and len(call.arguments) == 1
     return _is_object(fragment) or not (fragment or sure or call.repeated)
 
@@ -468,9 +468,12 @@ def _unsaid(call: Call, fragment: str) -> str:
     text = call.text
     if text[0] == "{" and fragment.startswith(text) and text.rstrip()[-1] not in ":,[":
         return fragment[len(text) :]  # each fragment holds the ones before
-    if not _is_object(fragment) or not _is_object(text):
-        return fragment
-    return "" if decode_json(fragment) == decode_json(text) else fragment
+    return "" if _same(fragment, text) else fragment
+
+
+def _same(a: str, b: str) -> bool:
+    """Whether two texts are the same JSON object, however they are spaced."""
+    return _is_object(a) and _is_object(b) and decode_json(a) == decode_json(b)
 
 
 def join_surrogates(text: str) -> str:

@@ -59,6 +59,7 @@ class PayloadDecoder:
         self.finished: set[int] = set()  # the choices that gave a reason, where there are several
         self.oddities: list[StreamEvent] = []  # what is to be said after the message being read
         self._splitters: dict[int, Splitter] = {}
+        self._logprobs: dict[int, list[Any]] = {}  # of text that still waits for its kind
         self._said_at: dict[int, int] = {}  # the first block of text that a splitter gave, by choice
         self._garbage = 0
         self._late = self._replaced = self._another = self._null = False
@@ -118,17 +119,16 @@ class PayloadDecoder:
             splitter = self._splitters[choice] = Splitter(parsed=blocks.thought)
         if not splitter.watching:
             return blocks.text(text, choice, logprobs=logprobs)
-        return self._split(splitter.feed(text), choice, logprobs)
+        if logprobs:
+            self._logprobs.setdefault(choice, []).extend(logprobs)
+        return self._split(splitter.feed(text), choice)
 
-    def _split(
-        self, pieces: Iterable[Piece], choice: int, logprobs: list[Any] | None = None
-    ) -> list[StreamEvent]:
+    def _split(self, pieces: Iterable[Piece], choice: int) -> list[StreamEvent]:
         blocks = self.blocks
         events: list[StreamEvent] = []
         for kind, words in pieces:
             if kind == "text":
-                made = blocks.text(words, choice, logprobs=logprobs)
-                logprobs = None
+                made = blocks.text(words, choice, logprobs=self._logprobs.pop(choice, None))
                 if made and choice not in self._said_at:
                     self._said_at[choice] = made[0].block  # type: ignore[union-attr]
                 events += made

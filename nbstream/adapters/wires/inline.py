@@ -100,7 +100,8 @@ class Splitter:
     def _start(self, text: str, last: bool) -> Iterator[Piece]:
         said = text.lstrip()
         low = said[:24].lower()
-        if not last and (not said or any(t.startswith(low) for t in _STARTS if len(low) < len(t))):
+        begun = any(t.startswith(low) for t in _STARTS if len(low) < len(t))
+        if not last and (not said or begun or (len(said) < 8 and "analysis".startswith(said))):
             self._held = text
             return
         for opener, closer in OPENERS.items():
@@ -121,7 +122,7 @@ class Splitter:
             self._stop()
             yield "text", text
             return
-        self._bare = low.startswith("analysis")
+        self._bare = said.startswith("analysis")
         self._state, self.kept = self._pass, []
         yield from self._pass(text, last)
 
@@ -169,13 +170,16 @@ class Splitter:
                 return
         for opener, closer in _WRAPPERS.items():
             if low.startswith(opener):
-                self._state, self._wrap = self._body, closer
-                yield from self._body(said[len(opener) :].lstrip(), last)
+                self._state, self._wrap, self._fresh = self._body, closer, True
+                yield from self._body(said[len(opener) :], last)
                 return
         self._stop()
         yield "text", said
 
     def _body(self, text: str, last: bool) -> Iterator[Piece]:
+        if self._fresh:
+            text = text.lstrip()
+            self._fresh = not text
         at = text.lower().find(self._wrap)
         if at >= 0:
             self._stop()

@@ -70,6 +70,7 @@ class ChatDecoder(PayloadDecoder):
         super().__init__(endpoint)
         self.inline = self.endpoint.provider != "openai"  # whose server takes it apart itself
         self._kept: list[str] | None = None  # of a splitter that only has to know what was said
+        self._block: int | None = None  # where text goes on while nothing else has come
         self._usage: Usage | None = None
         self._cited: set[str] = set()
         self._ran: dict[Any, str] = {}
@@ -83,6 +84,7 @@ class ChatDecoder(PayloadDecoder):
         try:
             (choice,) = _plain.decode(data).choices
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._block = None
             return super().decode(message)
         self.messages += 1
         delta = choice.delta
@@ -90,6 +92,7 @@ class ChatDecoder(PayloadDecoder):
         thinking = delta.reasoning_content or delta.reasoning
         blocks = self.blocks
         if blocks.fragile or (content and thinking):
+            self._block = None
             if thinking and not self._thinking_field:
                 self._thinking_field = "reasoning_content" if delta.reasoning_content else "reasoning"
             return [
@@ -97,11 +100,14 @@ class ChatDecoder(PayloadDecoder):
                 *self.say(content or "", choice.index),
             ]
         if content:
+            if choice.index or (self.inline and ((kept := self._kept) is None or "<" in content)):
+                return self.say(content, choice.index)
             if self.inline:
-                if (kept := self._kept) is None or choice.index or "<" in content:
-                    return self.say(content, choice.index)
                 kept.append(content)
-            return (TextDelta(blocks.block("text", choice.index), content, choice=choice.index),)
+            if (block := self._block) is None:
+                block = self._block = blocks.block("text")
+            return (TextDelta(block, content),)
+        self._block = None
         if thinking:
             if not self._thinking_field:
                 self._thinking_field = "reasoning_content" if delta.reasoning_content else "reasoning"
@@ -140,6 +146,7 @@ class ChatDecoder(PayloadDecoder):
     def say(
         self, text: str, choice: int = 0, logprobs: list[Any] | None = None
     ) -> list[StreamEvent]:
+        self._block = None
         events = super().say(text, choice, logprobs)
         if self.inline:
             self._kept = None
