@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from nbstream.events.errors import OutputValidationError, UsageError
 from nbstream.events.nearly import FENCED, fit, read_nearly
 

@@ -221,11 +221,12 @@ class AgentTurn(Turn):
                         changes["call_id"] = new
                     renamed[call_id] = new
                 if isinstance(event, ToolCallEnd):
-                    part = self._said.call(changes.get("call_id", event.call_id))
-                    value, fitted = self._fitted(part.name if part else "", event.arguments)
+                    part = self._said.call(new)
+                    name = part.name if part else ""
+                    value, fitted = self._fitted(name, event.arguments)
                     if fitted:
                         changes["arguments"] = value
-                        yield Warning(f"JSON inside a string was read in the arguments of {part.name}")
+                        yield Warning(f"JSON inside a string was read in the arguments of {name}")
                 elif isinstance(event, RunEnd) and event.carry is not None:
                     changes["carry"] = with_ids(event.carry, renamed)
                 elif isinstance(event, ToolApproval) and event.decision == "requested":

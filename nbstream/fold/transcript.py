@@ -92,7 +92,7 @@ class Transcript:
             if isinstance(part, ToolPart):
                 gap, message = gap or part.over, message or part.server_side
                 continue
-            if part.paragraph:
+            if isinstance(part, TextPart) and part.paragraph:
                 gap = message = True
             text += paragraph_break(text, said, message) * gap + said
             if said:

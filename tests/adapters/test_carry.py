@@ -91,7 +91,11 @@ def test_anthropic(path: Path, data: bytes, payloads: list[Any]) -> None:
 
 def paused(*, again: bool) -> list[bytes]:
     call = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "x"}}
-    found = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"url": "http://a"}]}
+    found = {
+        "type": "web_search_tool_result",
+        "tool_use_id": "s1",
+        "content": [{"url": "http://a"}],
+    }
     if not again:
         blocks, reason, ident = [{"type": "text", "text": "I look."}, call], "pause_turn", "m1"
     else:
@@ -101,7 +105,9 @@ def paused(*, again: bool) -> list[bytes]:
     for index, block in enumerate(blocks):
         payloads.append({"type": "content_block_start", "index": index, "content_block": block})
         payloads.append({"type": "content_block_stop", "index": index})
-    payloads.append({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 4}})
+    payloads.append(
+        {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 4}}
+    )
     payloads.append({"type": "message_stop"})
     return [sse(payload) for payload in payloads]
 
@@ -129,7 +135,11 @@ async def test_a_paused_answer_goes_on(serve: Serve) -> None:
     assert response.finish_reason == "stop"
     assert (response.usage.input_tokens, response.usage.output_tokens) == (10, 8)
     (call,) = response.tool_calls
-    assert (call.name, call.arguments, call.result) == ("web_search", {"query": "x"}, [{"url": "http://a"}])
+    assert (call.name, call.arguments, call.result) == (
+        "web_search",
+        {"query": "x"},
+        [{"url": "http://a"}],
+    )
     await agent.stream("more")
     assert [b["type"] for b in server.requests[2].json["messages"][1]["content"]] == [
         "text",
@@ -142,7 +152,18 @@ async def test_a_paused_answer_goes_on(serve: Serve) -> None:
 async def test_the_sandbox_goes_along(serve: Serve) -> None:
     def answer(n: int) -> list[bytes]:
         delta = {"stop_reason": "end_turn", "container": {"id": "box", "expires_at": "never"}}
-        return [sse({"type": "message_start", "message": {"id": f"m{n}"}}), sse({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "ok"}}), sse({"type": "message_delta", "delta": delta}), sse({"type": "message_stop"})]
+        return [
+            sse({"type": "message_start", "message": {"id": f"m{n}"}}),
+            sse(
+                {
+                    "type": "content_block_start",
+                    "index": 0,
+                    "content_block": {"type": "text", "text": "ok"},
+                }
+            ),
+            sse({"type": "message_delta", "delta": delta}),
+            sse({"type": "message_stop"}),
+        ]
 
     server = serve(sending(answer))
     agent = nb.Agent(nb.Anthropic("c", "k", base_url=server.url))
@@ -175,7 +196,12 @@ def test_each_call_is_answered_in_its_own_kind() -> None:
     calls = [
         {"type": "function_call", "id": "f", "call_id": "1", "name": "f", "arguments": "{}"},
         {"type": "custom_tool_call", "id": "c", "call_id": "2", "name": "c", "input": "x"},
-        {"type": "apply_patch_call", "id": "p", "call_id": "3", "operation": {"type": "delete_file"}},
+        {
+            "type": "apply_patch_call",
+            "id": "p",
+            "call_id": "3",
+            "operation": {"type": "delete_file"},
+        },
         {"type": "mcp_approval_request", "id": "4", "name": "m", "arguments": "{}"},
         {"type": "shell_call", "id": "s", "call_id": "5", "action": {"commands": ["ls"]}},
     ]
@@ -194,7 +220,11 @@ def test_each_call_is_answered_in_its_own_kind() -> None:
         "shell_call_output",
     ]
     assert items[2]["status"] == "failed"
-    assert items[3] == {"type": "mcp_approval_response", "approval_request_id": "4", "approve": True}
+    assert items[3] == {
+        "type": "mcp_approval_response",
+        "approval_request_id": "4",
+        "approve": True,
+    }
     assert items[4]["output"][0]["stdout"] == "a.txt"
 
 
@@ -206,10 +236,27 @@ def said_of(content: Any) -> int:
 
 @pytest.mark.parametrize("allowed", [True, False])
 async def test_consent_to_the_providers_own_call(serve: Serve, allowed: bool) -> None:
-    ask = {"type": "mcp_approval_request", "id": "m1", "name": "delete", "server_label": "s", "arguments": '{"a":1}'}
+    ask = {
+        "type": "mcp_approval_request",
+        "id": "m1",
+        "name": "delete",
+        "server_label": "s",
+        "arguments": '{"a":1}',
+    }
 
     def answer(n: int) -> list[bytes]:
-        output: list[Any] = [ask] if n == 1 else [{"type": "message", "id": "m", "role": "assistant", "content": [{"type": "output_text", "text": "ok"}]}]
+        output: list[Any] = (
+            [ask]
+            if n == 1
+            else [
+                {
+                    "type": "message",
+                    "id": "m",
+                    "role": "assistant",
+                    "content": [{"type": "output_text", "text": "ok"}],
+                }
+            ]
+        )
         response = {"id": f"r{n}", "status": "completed", "output": output}
         return [
             sse({"type": "response.created", "response": {"id": f"r{n}"}}),
@@ -252,7 +299,10 @@ def test_gemini(path: Path, data: bytes, payloads: list[Any]) -> None:
     assert signed(sent) == signed(parts)
     assert calls(sent) == calls(parts)
     for thought in (True, False):
-        texts = [[p.get("text") or "" for p in g if bool(p.get("thought")) is thought] for g in (sent, parts)]
+        texts = [
+            [p.get("text") or "" for p in g if bool(p.get("thought")) is thought]
+            for g in (sent, parts)
+        ]
         if signed(parts) or calls(parts) or not thought:
             assert "".join(texts[0]) == "".join(texts[1])
     for kind in ("executableCode", "codeExecutionResult", "toolCall", "toolResponse"):
@@ -261,7 +311,10 @@ def test_gemini(path: Path, data: bytes, payloads: list[Any]) -> None:
 
 async def test_geminis_ids_go_back(serve: Serve) -> None:
     def answer(n: int) -> list[bytes]:
-        call = {"functionCall": {"id": "g1", "name": "add", "args": {"a": 1}}, "thoughtSignature": "s"}
+        call = {
+            "functionCall": {"id": "g1", "name": "add", "args": {"a": 1}},
+            "thoughtSignature": "s",
+        }
         parts = [call] if n == 1 else [{"text": "2"}]
         return [sse({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]})]
 
@@ -287,7 +340,12 @@ async def test_chat_fields_go_back_to_whom_they_came_from(serve: Serve) -> None:
         {"type": "reasoning.text", "index": 0, "text": "more.", "signature": "z"},
         {"type": "reasoning.encrypted", "index": 1, "data": "e"},
     ]
-    call = {"index": 0, "id": "c1", "function": {"name": "add", "arguments": '{"a": 1}'}, "extra_content": signature}
+    call = {
+        "index": 0,
+        "id": "c1",
+        "function": {"name": "add", "arguments": '{"a": 1}'},
+        "extra_content": signature,
+    }
 
     def answer(n: int) -> list[bytes]:
         if n % 2 == 0:

@@ -17,7 +17,9 @@ def gemini(**candidate: Any) -> Any:
     return read(body_of("gemini"), [sse({"candidates": [candidate]})])
 
 
-@pytest.mark.parametrize("word", ["SAFETY", "MODEL_ARMOR", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "SPII"])
+@pytest.mark.parametrize(
+    "word", ["SAFETY", "MODEL_ARMOR", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "SPII"]
+)
 def test_what_google_filtered_is_told_in_its_words(word: str) -> None:
     events = gemini(finishReason=word, finishMessage="It is about bees.")
     assert events[-1] == RunEnd("content_filter", word)
@@ -33,11 +35,21 @@ def test_a_blocked_prompt_is_filtered_whatever_the_reason(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "IMAGE_OTHER", "NO_IMAGE", "TOO_MANY_TOOL_CALLS"]
+    "word",
+    [
+        "MALFORMED_FUNCTION_CALL",
+        "UNEXPECTED_TOOL_CALL",
+        "IMAGE_OTHER",
+        "NO_IMAGE",
+        "TOO_MANY_TOOL_CALLS",
+    ],
 )
 def test_what_google_failed_at_is_an_error_in_its_words(word: str) -> None:
     body = body_of("gemini")
-    read(body, [sse({"candidates": [{"finishReason": word, "finishMessage": "print(x) is no call"}]})])
+    read(
+        body,
+        [sse({"candidates": [{"finishReason": word, "finishMessage": "print(x) is no call"}]})],
+    )
     assert isinstance(body.failure, ProviderError)
     assert word in str(body.failure) and "print(x) is no call" in str(body.failure)
     assert body.failure.retryable
@@ -107,7 +119,9 @@ def responses(*items: tuple[int, str]) -> list[bytes]:
 
 
 def test_two_messages_are_two_paragraphs() -> None:
-    response = response_of(read(body_of("responses"), responses((0, "I look"), (0, ". "), (1, "Found"), (1, "."))))
+    response = response_of(
+        read(body_of("responses"), responses((0, "I look"), (0, ". "), (1, "Found"), (1, ".")))
+    )
     assert response.text == "I look. \n\nFound."
     assert response.to_markdown() == "I look. \n\nFound."
     assert response._repr_mimebundle_()["text/html"].count("<p>") == 2
@@ -118,8 +132,14 @@ def test_what_a_citation_split_stays_joined() -> None:
     for index, text in enumerate(("The sea ", "is blue", ".")):
         block = {"type": "text", "text": text}
         payloads.append({"type": "content_block_start", "index": index, "content_block": block})
-    payloads += [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
-    assert response_of(read(body_of("anthropic"), [sse(p) for p in payloads])).text == "The sea is blue."
+    payloads += [
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_stop"},
+    ]
+    assert (
+        response_of(read(body_of("anthropic"), [sse(p) for p in payloads])).text
+        == "The sea is blue."
+    )
 
 
 # Results of earlier calls ─────────────────────────────────────────────────────
@@ -151,8 +171,16 @@ def test_a_program_is_a_card_with_its_code() -> None:
 def test_a_summary_is_a_note_that_opens() -> None:
     payloads: list[Any] = [
         {"type": "message_start", "message": {"id": "m"}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "compaction", "content": None}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "compaction_delta", "content": "So far"}},
+        {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "compaction", "content": None},
+        },
+        {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "compaction_delta", "content": "So far"},
+        },
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
         {"type": "message_stop"},
@@ -172,7 +200,11 @@ def test_a_patch_grows() -> None:
         {"type": "response.output_item.added", "output_index": 0, "item": added},
         {**piece, "delta": "+a\n"},
         {**piece, "delta": "+b\n"},
-        {"type": "response.apply_patch_call_operation_diff.done", "output_index": 0, "diff": "+a\n+b\n"},
+        {
+            "type": "response.apply_patch_call_operation_diff.done",
+            "output_index": 0,
+            "diff": "+a\n+b\n",
+        },
         {"type": "response.output_item.done", "output_index": 0, "item": whole},
     ]
     (call,) = response_of(read(body_of("responses"), [*map(sse, data), *responses()])).tool_calls

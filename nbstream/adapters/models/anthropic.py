@@ -12,10 +12,9 @@ from nbstream.adapters.wires.anthropic_messages import MessagesDecoder
 from nbstream.events import StreamEvent
 from nbstream.events.carry import carried
 from nbstream.events.errors import ProviderError
-from nbstream.events.json import decode_json
 
 from .base import ChatRequest, Feature
-from .chat_messages import file_of
+from .chat_messages import as_object, file_of
 from .going_on import going_on
 from .http_model import HTTPModel, function_tools, own_tools, with_options
 
@@ -140,7 +139,9 @@ def convert(
             if message.get("is_error"):
                 result["is_error"] = True
             add("user", [result])
-        elif role == "assistant" and (items := carried(message, "anthropic", provider).get("items")):
+        elif role == "assistant" and (
+            items := carried(message, "anthropic", provider).get("items")
+        ):
             add("assistant", [item for item in items if not _is_blank(item)])
         elif role == "assistant":
             calls = [
@@ -148,7 +149,7 @@ def convert(
                     "type": "tool_use",
                     "id": call.get("id", ""),
                     "name": call["function"]["name"],
-                    "input": _parsed(call["function"].get("arguments")),
+                    "input": as_object(call["function"].get("arguments")),
                 }
                 for call in message.get("tool_calls") or ()
             ]
@@ -156,7 +157,9 @@ def convert(
         else:
             add("user", _blocks(content))
     if converted and converted[-1]["role"] == "assistant":
-        last = converted[-1]["content"][-1]  # an answer to be gone on with may not end in white space
+        last = converted[-1]["content"][
+            -1
+        ]  # an answer to be gone on with may not end in white space
         if last.get("type") == "text":
             converted[-1]["content"][-1] = {**last, "text": last["text"].rstrip()}
     return "\n\n".join(system), converted
@@ -217,15 +220,3 @@ def _image(image: Any) -> dict[str, Any]:
     media_type = head.partition(";")[0]
     source = {"type": "base64", "media_type": media_type, "data": data}
     return {"type": "document" if media_type == "application/pdf" else "image", "source": source}
-
-
-def _parsed(arguments: Any) -> dict[str, Any]:
-    """The input of a call, which has to be an object."""
-    if isinstance(arguments, str):
-        try:
-            arguments = decode_json(arguments or "{}")
-        except ValueError:
-            pass
-    if arguments is None:
-        return {}
-    return arguments if isinstance(arguments, dict) else {"arguments": arguments}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,6 +65,16 @@ def _input(arguments: Any) -> str:
     if isinstance(value, dict) and value.keys() == {"arguments"}:
         value = value["arguments"]
     return value if isinstance(value, str) else arguments
+
+
+def as_object(arguments: Any) -> dict[str, Any]:
+    """The arguments of a call as the object that they have to be where they do not go as text."""
+    if isinstance(arguments, str):
+        with contextlib.suppress(ValueError):
+            arguments = decode_json(arguments or "{}")
+    if arguments is None:
+        return {}
+    return arguments if isinstance(arguments, dict) else {"arguments": arguments}
 
 
 def file_of(part: Any) -> tuple[str, str, str] | None:

@@ -8,10 +8,9 @@ from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.gemini_content import GeminiDecoder
 from nbstream.events.carry import carried
 from nbstream.events.errors import ProviderError
-from nbstream.events.json import decode_json
 
 from .base import ChatRequest, Feature
-from .chat_messages import file_of
+from .chat_messages import as_object, file_of
 from .http_model import HTTPModel, function_tools, own_tools, with_options
 
 
@@ -143,7 +142,7 @@ def convert(
                 continue
             for call in message.get("tool_calls") or ():
                 function = call["function"]
-                made = {"name": function["name"], "args": _parsed(function.get("arguments"))}
+                made = {"name": function["name"], "args": as_object(function.get("arguments"))}
                 part: dict[str, Any] = {"functionCall": made}
                 if signature := call.get("thought_signature"):
                     part["thoughtSignature"] = signature
@@ -180,15 +179,3 @@ def _image(url: str) -> dict[str, Any]:
         return {"fileData": {"fileUri": url}}
     head, _, data = url[5:].partition(",")
     return {"inlineData": {"mimeType": head.partition(";")[0], "data": data}}
-
-
-def _parsed(arguments: Any) -> dict[str, Any]:
-    """The arguments of a call, which have to be an object."""
-    if isinstance(arguments, str):
-        try:
-            arguments = decode_json(arguments or "{}")
-        except ValueError:
-            pass
-    if arguments is None:
-        return {}
-    return arguments if isinstance(arguments, dict) else {"arguments": arguments}

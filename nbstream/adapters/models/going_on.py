@@ -17,7 +17,6 @@ from nbstream.events import (
     ToolCallStart,
     ToolResult,
     Usage,
-    Warning,
 )
 from nbstream.events.carry import fingerprint
 from nbstream.events.usage import add_usage
@@ -68,9 +67,9 @@ class _Joined:
 
     def placed(self, event: StreamEvent) -> StreamEvent | None:
         """An event of a continuation in its place; None for what has been said."""
-        if isinstance(event, (ToolCallStart, ToolCallDelta, ToolCallEnd)):
-            if event.call_id in self._waiting:
-                return None  # the result of a call that an earlier message made
+        is_call = isinstance(event, (ToolCallStart, ToolCallDelta, ToolCallEnd))
+        if is_call and event.call_id in self._waiting:
+            return None  # the result of a call that an earlier message made
         if isinstance(event, Usage):
             return add_usage(self._before, event)
         block = getattr(event, "block", None)

@@ -12,9 +12,9 @@ from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.transport.lines import LineDecoder
 from nbstream.adapters.wires.ollama_chat import OllamaDecoder
 from nbstream.events.errors import UsageError
-from nbstream.events.json import decode_json
 
 from .base import ChatRequest, Feature
+from .chat_messages import as_object
 from .http_model import HTTPModel, function_tools
 
 
@@ -95,7 +95,7 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
             {
                 "function": {
                     "name": call["function"]["name"],
-                    "arguments": _parsed(call["function"].get("arguments")),
+                    "arguments": as_object(call["function"].get("arguments")),
                 }
             }
             for call in calls
@@ -114,15 +114,3 @@ def _image(part: dict[str, Any]) -> str:
             hint="Read the file, or download the picture, and send what is in it.",
         )
     return data
-
-
-def _parsed(arguments: Any) -> dict[str, Any]:
-    """The arguments of a call, which have to be an object."""
-    if isinstance(arguments, str):
-        try:
-            arguments = decode_json(arguments or "{}")
-        except ValueError:
-            pass
-    if arguments is None:
-        return {}
-    return arguments if isinstance(arguments, dict) else {"arguments": arguments}

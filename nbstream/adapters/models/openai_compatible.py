@@ -91,9 +91,7 @@ class OpenAICompatible(OpenAIModel):
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": chat_messages(
-                request.messages, self._thinking, provider=self.provider
-            ),
+            "messages": chat_messages(request.messages, self._thinking, provider=self.provider),
         }
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}

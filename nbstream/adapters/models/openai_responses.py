@@ -13,7 +13,6 @@ from .chat_messages import file_of
 from .http_model import function_tools, own_tools, with_options
 from .openai_compatible import OpenAIModel
 
-
 #: What the result of a call says that waited for consent only.
 APPROVED = "approved"
 
@@ -31,7 +30,10 @@ class OpenAIResponses(OpenAIModel):
         return ResponsesDecoder(endpoint)
 
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": self.name, "input": convert(request.messages, self.provider)}
+        body: dict[str, Any] = {
+            "model": self.name,
+            "input": convert(request.messages, self.provider),
+        }
         if stream:
             body["stream"] = True
         for name, value in (
@@ -111,7 +113,11 @@ def _output(call: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     elif kind == "shell_call":
         outcome = {"type": "exit", "exit_code": 1 if failed else 0}
         answer["output"] = [
-            {"stdout": "" if failed else output, "stderr": output if failed else "", "outcome": outcome}
+            {
+                "stdout": "" if failed else output,
+                "stderr": output if failed else "",
+                "outcome": outcome,
+            }
         ]
     elif kind not in ("function_call", "custom_tool_call"):
         answer["type"] = "function_call_output"

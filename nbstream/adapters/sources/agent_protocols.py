@@ -331,5 +331,3 @@ def _told(content: Any) -> Any:
         and isinstance(inner.get("text"), str)
     ]
     return "\n".join(texts) if texts else content
-
-

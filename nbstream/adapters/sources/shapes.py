@@ -22,8 +22,8 @@ from nbstream.adapters.wires.sdk import plain, plain_deep
 from nbstream.adapters.wires.vercel import VercelDecoder
 from nbstream.events import EVENT_TYPES, Event, RunEnd, RunStart, StreamEvent, decode
 
-from .agent_protocols import A2aDecoder, AcpDecoder, ClaudeAgentDecoder
 from .agent_events import ChunkDecoder, NamedEventDecoder
+from .agent_protocols import A2aDecoder, AcpDecoder, ClaudeAgentDecoder
 from .langchain import LangChainDecoder, is_message
 from .local_models import MlxDecoder, VllmDecoder
 from .openai_agents import AgentsDecoder
@@ -71,7 +71,7 @@ def _named(item: Any) -> PayloadDecoder | None:
     if hasattr(item, "session_update") or hasattr(getattr(item, "update", None), "session_update"):
         return _converting(AcpDecoder(), plain_deep)
     first = item[0] if isinstance(item, tuple) and item else item
-    if type(first).__module__.partition(".")[0] == "a2a" or name in _A2A_CLASSES:
+    if type(first).__module__.partition(".")[0] in ("a2a", "a2a_pb2") or name in _A2A_CLASSES:
         return _converting(A2aDecoder(), plain_deep)
     return None
 
@@ -80,8 +80,10 @@ def decoder_for(value: Any) -> PayloadDecoder | None:
     """The decoder of a wire format, by one of its payloads."""
     if not isinstance(value, dict):
         return None
-    if value.get("jsonrpc") == "2.0" or "sessionUpdate" in value or "sessionUpdate" in (
-        update if isinstance(update := value.get("update"), dict) else ()
+    if (
+        value.get("jsonrpc") == "2.0"
+        or "sessionUpdate" in value
+        or "sessionUpdate" in (update if isinstance(update := value.get("update"), dict) else ())
     ):
         inner = value.get("params") or value.get("result") or value
         is_acp = isinstance(inner, dict) and (

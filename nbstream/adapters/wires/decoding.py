@@ -60,7 +60,9 @@ class PayloadDecoder:
         self.oddities: list[StreamEvent] = []  # what is to be said after the message being read
         self._splitters: dict[int, Splitter] = {}
         self._logprobs: dict[int, list[Any]] = {}  # of text that still waits for its kind
-        self._said_at: dict[int, int] = {}  # the first block of text that a splitter gave, by choice
+        self._said_at: dict[
+            int, int
+        ] = {}  # the first block of text that a splitter gave, by choice
         self._garbage = 0
         self._late = self._replaced = self._another = self._null = False
 
@@ -156,7 +158,9 @@ class PayloadDecoder:
         if first is not None:
             if blocks.latest() != first:  # other things came after it, which must not be withdrawn
                 return []
-            events.append(Reset(first, "this was reasoning" if kind == "again" else "this was text"))
+            events.append(
+                Reset(first, "this was reasoning" if kind == "again" else "this was text")
+            )
             blocks.new()
         said = blocks.thinking if kind == "again" else blocks.text
         return [*events, *said(words, choice)]

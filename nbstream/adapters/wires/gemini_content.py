@@ -102,7 +102,12 @@ class GeminiDecoder(PayloadDecoder):
             return
         last = self._parts[-1] if self._parts else {}
         plain = "thoughtSignature" not in last and "thoughtSignature" not in kept
-        if plain and "text" in last and "text" in kept and last.get("thought") == kept.get("thought"):
+        if (
+            plain
+            and "text" in last
+            and "text" in kept
+            and last.get("thought") == kept.get("thought")
+        ):
             last["text"] += kept["text"]
             return
         call = kept.get("functionCall")

@@ -79,10 +79,10 @@ class Splitter:
         if not self.watching:
             return []
         text, self._held = self._held, ""
-        pieces = list(self._state(text, True))
+        pieces: list[Piece] = list(self._state(text, True))
         if self._state == self._think and finished and self._spaced:
             # "<think> is a tag …": never closed, so it was the text that began with it
-            words = "".join([*self._thought, *(p[1] for p in pieces)])
+            words = "".join([*self._thought, *(piece[1] for piece in pieces)])
             pieces = [("back", self._opener + words)]
         self._stop()
         return [piece for piece in pieces if piece[1] or piece[0] != "text"]
@@ -279,8 +279,7 @@ class Splitter:
 
 
 _TOKENS = tuple(
-    f"<|{name}|>"
-    for name in ("start", "channel", "message", "end", "return", "call", "constrain")
+    f"<|{name}|>" for name in ("start", "channel", "message", "end", "return", "call", "constrain")
 )
 
 

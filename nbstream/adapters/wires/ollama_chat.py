@@ -62,9 +62,7 @@ class OllamaDecoder(PayloadDecoder):
         if isinstance(message, dict):
             thinking = message.get("thinking") or message.get("reasoning_content") or ""
             events += self.blocks.thinking(thinking)
-            events += self.say(
-                message.get("content") or "", logprobs=value.get("logprobs") or None
-            )
+            events += self.say(message.get("content") or "", logprobs=value.get("logprobs") or None)
             for call in message.get("tool_calls") or ():
                 events += self._call(call)
             for image in message.get("images") or ():

@@ -94,23 +94,30 @@ class ChatDecoder(PayloadDecoder):
         if blocks.fragile or (content and thinking):
             self._block = None
             if thinking and not self._thinking_field:
-                self._thinking_field = "reasoning_content" if delta.reasoning_content else "reasoning"
+                self._thinking_field = (
+                    "reasoning_content" if delta.reasoning_content else "reasoning"
+                )
             return [
                 *blocks.thinking(thinking or "", choice.index),
                 *self.say(content or "", choice.index),
             ]
         if content:
-            if choice.index or (self.inline and ((kept := self._kept) is None or "<" in content)):
-                return self.say(content, choice.index)
             if self.inline:
+                kept = self._kept
+                if kept is None or choice.index or "<" in content:
+                    return self.say(content, choice.index)
                 kept.append(content)
+            elif choice.index:
+                return self.say(content, choice.index)
             if (block := self._block) is None:
                 block = self._block = blocks.block("text")
             return (TextDelta(block, content),)
         self._block = None
         if thinking:
             if not self._thinking_field:
-                self._thinking_field = "reasoning_content" if delta.reasoning_content else "reasoning"
+                self._thinking_field = (
+                    "reasoning_content" if delta.reasoning_content else "reasoning"
+                )
             return (
                 ThinkingDelta(
                     blocks.block("thinking", choice.index), thinking, choice=choice.index
@@ -254,9 +261,9 @@ class ChatDecoder(PayloadDecoder):
             events += self._executed(tool)
 
     def _call(self, call: dict[str, Any], choice: int) -> list[StreamEvent]:
-        function = next(
-            (f for f in (call.get("function"), call.get("custom")) if _says_something(f)), {}
-        )
+        custom = not _says_something(call.get("function")) and _says_something(call.get("custom"))
+        function: Any = call.get("custom" if custom else "function")
+        function = function if _says_something(function) else {}
         call_id = call.get("id") or ""
         arguments = function.get("arguments", function.get("input"))
         if not (function or call_id):
@@ -269,9 +276,11 @@ class ChatDecoder(PayloadDecoder):
             choice=choice,
         )
         extra: dict[str, Any] = {
-            name: call[name] for name in ("extra_content", "provider_specific_fields") if call.get(name)
+            name: call[name]
+            for name in ("extra_content", "provider_specific_fields")
+            if call.get(name)
         }
-        if function is call.get("custom"):
+        if custom:
             extra["type"] = "custom"
         if extra:
             own = self._of_calls.setdefault(self.blocks.latest_call(), {})

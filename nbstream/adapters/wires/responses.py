@@ -43,7 +43,9 @@ class ResponsesDecoder(PayloadDecoder):
         self._response = 0
         self._response_id = ""
         self._over = False
-        self._items: dict[Any, dict[str, Any]] = {}  # what the response consists of, as it goes back
+        self._items: dict[
+            Any, dict[str, Any]
+        ] = {}  # what the response consists of, as it goes back
         self._operations: dict[Any, dict[str, Any]] = {}  # patches, as they began
         self._patches: dict[Any, PathWriter] = {}
         self._message: Any = None  # the item whose text came last

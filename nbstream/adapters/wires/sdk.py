@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -37,9 +38,7 @@ def plain(value: Any) -> Any:
     if (to_dict := getattr(value, "to_dict", None)) is not None:
         return to_dict()
     if hasattr(value, "DESCRIPTOR") and hasattr(value, "ListFields"):  # a protobuf message
-        from google.protobuf.json_format import MessageToDict  # type: ignore[import-not-found]
-
-        return MessageToDict(value)
+        return importlib.import_module("google.protobuf.json_format").MessageToDict(value)
     return getattr(value, "__dict__", value)
 
 
