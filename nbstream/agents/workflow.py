@@ -27,14 +27,14 @@ from nbstream.events import (
     Usage,
 )
 from nbstream.events.errors import NbstreamError, UsageError
-from nbstream.runs.reader import Reader, every_event
+from nbstream.runs.iterator import StreamIterator, every_event
 from nbstream.runs.stream import Stream
 
 from .agent import Agent
 from .fill import fill
 from .nested import Nested
 from .results import result_of
-from .tools import invoke
+from .tools import invoke, is_async
 
 Context = dict[str, Any]
 
@@ -66,10 +66,12 @@ class Step:
         if (agent is None) == (handler is None):
             raise UsageError(f"Step {name!r} needs an agent or a handler, one of the two.")
         self.name = name
-        self.agent = agent if isinstance(agent, Agent) or agent is None else Agent(agent)
+        self.agent: Agent | None = (
+            agent if isinstance(agent, Agent) or agent is None else Agent(agent)
+        )
         self.prompt = prompt
         self.handler = handler
-        self.outputs = tuple(outputs)
+        self.outputs: tuple[str, ...] = tuple(outputs)
         self.streaming = streaming
 
     def open(self, context: Context) -> Stream:
@@ -85,7 +87,7 @@ class Step:
             return self.agent.stream(prompt)
         assert self.handler is not None
         handled = _Handled(self.handler, context, self.name)
-        source = Source(events=handled.events, turn=handled)
+        source = Source(events=handled.events, portable=not is_async(self.handler), turn=handled)
         return Stream(source, timeouts=Timeouts(first=None, between=None), retries=0)
 
     def __repr__(self) -> str:
@@ -103,7 +105,9 @@ class Workflow:
     """
 
     def __init__(self, steps: Iterable[Step | Sequence[Step]], *, name: str = "") -> None:
-        self.stages = [[each] if isinstance(each, Step) else list(each) for each in steps]
+        self.stages: list[list[Step]] = [
+            [each] if isinstance(each, Step) else list(each) for each in steps
+        ]
         self.name = name
         names = [step.name for stage in self.stages for step in stage]
         if not names:
@@ -160,7 +164,10 @@ class Workflow:
         agents = [step.agent for stage in self.stages for step in stage if step.agent]
         source = Source(
             events=run.events,
-            portable=all(tool.threaded for agent in agents for tool in agent.tools),
+            portable=all(tool.threaded for agent in agents for tool in agent.tools)
+            and not any(
+                is_async(step.handler) for stage in self.stages for step in stage if step.handler
+            ),
             turn=run,
         )
         timeouts = Timeouts(first=None, between=None)
@@ -282,7 +289,7 @@ class _Handled(Turn):
         self._stream = stream
         if self._attended:
             stream.attend()
-        reader = Reader(stream, every_event)
+        reader = StreamIterator(stream, every_event)
         try:
             async for event in reader:
                 if not isinstance(event, (RunStart, RunEnd, Error)):

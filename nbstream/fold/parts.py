@@ -10,11 +10,14 @@ from nbstream.events.usage import tokens_of, usage_dict
 ToolStatus = Literal["streaming", "called", "approval", "running", "done", "error", "denied"]
 
 
-_MANY = 1024
+_MANY = 64
 
 
 class Text:
-    """A string that grows: appending is O(new text), the whole is joined when somebody asks."""
+    """A string that grows: appending is O(new text), the whole is joined when somebody asks.
+
+    One thread appends, any may read: only the one that appends ever changes the pieces.
+    """
 
     __slots__ = ("_joined", "_pieces")
 
@@ -25,16 +28,11 @@ class Text:
     def append(self, text: str) -> None:
         self._pieces.append(text)
         if len(self._pieces) - self._joined >= _MANY:  # a piece by itself takes fifty bytes more
-            self._join(self._joined)
-
-    def _join(self, first: int) -> None:
-        self._pieces[first:] = ["".join(self._pieces[first:])]
-        self._joined = first + 1
+            self._pieces[self._joined :] = ["".join(self._pieces[self._joined :])]
+            self._joined += 1
 
     def __str__(self) -> str:
-        if len(self._pieces) > 1:
-            self._join(0)
-        return self._pieces[0] if self._pieces else ""
+        return "".join(self._pieces[:])
 
     def __bool__(self) -> bool:
         return any(self._pieces)
@@ -64,9 +62,9 @@ class TextPart:
         self.time: float = event.time
         self.until: float = event.time
         self.paragraph: bool = getattr(event, "paragraph", False)
-        self.content = Text()
-        self.signature = ""
-        self.redacted = ""
+        self.content: Text = Text()
+        self.signature: str = ""
+        self.redacted: str = ""
 
     @property
     def text(self) -> str:
@@ -108,17 +106,17 @@ class ToolPart:
     )
 
     def __init__(self, event: ToolCallStart) -> None:
-        self.call_id = event.call_id
-        self.block = event.block
-        self.name = event.name
-        self.server_side = event.server_side
-        self.step = event.step
-        self.time = event.time
-        self.until = event.time
+        self.call_id: str = event.call_id
+        self.block: int = event.block
+        self.name: str = event.name
+        self.server_side: bool = event.server_side
+        self.step: str = event.step
+        self.time: float = event.time
+        self.until: float = event.time
         self.status: ToolStatus = "streaming"
-        self.input = Text()
+        self.input: Text = Text()
         self.arguments: Any = None
-        self.error = ""
+        self.error: str = ""
         self.progress: list[Any] = []
         self.result: Any = None
         self.duration: float | None = None
@@ -175,14 +173,14 @@ class MediaPart:
     __slots__ = ("alt", "block", "data", "mime", "run", "step", "time", "url")
 
     def __init__(self, event: ContentPart) -> None:
-        self.block = event.block
-        self.run = event.run
-        self.step = event.step
-        self.time = event.time
-        self.mime = event.mime
-        self.data = event.data
-        self.url = event.url
-        self.alt = event.alt
+        self.block: int = event.block
+        self.run: str = event.run
+        self.step: str = event.step
+        self.time: float = event.time
+        self.mime: str = event.mime
+        self.data: str = event.data
+        self.url: str = event.url
+        self.alt: str = event.alt
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -222,13 +220,13 @@ class Step:
     )
 
     def __init__(self, event: StepStart) -> None:
-        self.name = event.name
-        self.index = event.index
-        self.agent = event.agent
-        self.structured = event.structured
-        self.run = event.run
-        self.step = event.step
-        self.time = event.time
+        self.name: str = event.name
+        self.index: int = event.index
+        self.agent: str = event.agent
+        self.structured: bool = event.structured
+        self.run: str = event.run
+        self.step: str = event.step
+        self.time: float = event.time
         self.duration: float | None = None
         self.usage: Usage | None = None
         self.finish_reason: FinishReason | None = None

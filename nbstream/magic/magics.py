@@ -16,12 +16,12 @@ from typing import Any
 import traitlets as t
 from traitlets.config import Configurable
 
+from nbstream import host
 from nbstream.agents.fill import fill
 from nbstream.agents.history import History
-from nbstream.batches.group import StreamGroup, compare
+from nbstream.batches.group import StreamGroup
 from nbstream.config import setting
 from nbstream.events.errors import AuthenticationError, NbstreamError, UsageError
-from nbstream.hosts.notebook import present, show_group
 from nbstream.render.response import Response
 from nbstream.runs.stream import Stream
 
@@ -159,7 +159,7 @@ class StreamMagics(Configurable):
         run.on(lambda _: self.running.discard(run), "run_end")
         if options.record:
             run.record(options.record, options.raw)
-        present(
+        host.present(
             run,
             format=options.format,
             thinking="hidden" if options.hide_thinking else "auto",
@@ -174,6 +174,8 @@ class StreamMagics(Configurable):
     ) -> StreamGroup:
         names = [name.strip() for name in options.compare.split(",") if name.strip()]
         models = [self._model(argparse.Namespace(**{**vars(options), "model": n})) for n in names]
+        from nbstream.api import compare
+
         del arguments["model"]
         group = compare(prompt, models, **arguments)
         if options.bg and options.out:
@@ -184,7 +186,7 @@ class StreamMagics(Configurable):
                 stream.record(path.with_stem(f"{path.stem}-{n}"), options.raw)
             self.running.add(stream)
             stream.on(lambda _, ended=stream: self.running.discard(ended), "run_end")
-        show_group(group)
+        host.present(group)
         return group
 
     def _finish(
@@ -274,6 +276,15 @@ class StreamMagics(Configurable):
         body = FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:])
         return f"--no-interpolate {flags_line}", body
 
+    def keep_error(self, result: Any) -> None:
+        """After each cell: the traceback of one that failed, for `%stream fix`."""
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None and result.execution_count:
+            lines = self.shell.InteractiveTB.structured_traceback(
+                type(error), error, error.__traceback__
+            )
+            self.errors[result.execution_count] = _COLOUR.sub("", "\n".join(lines))
+
 
 class CellInterrupted(KeyboardInterrupt):
     """■ was pressed: the queue of cells is dropped, with one line and no traceback."""
@@ -339,24 +350,16 @@ def register(shell: Any) -> None:
     shell.register_magic_function(magics.run_cell_now, "cell", "stream")
     shell.register_magic_function(magics.line, "line", "stream")
     shell.input_transformers_cleanup.append(_as_async_cell)
-
-    def keep_error(result: Any) -> None:
-        error = result.error_before_exec or result.error_in_exec
-        if error is not None and result.execution_count:
-            lines = shell.InteractiveTB.structured_traceback(
-                type(error), error, error.__traceback__
-            )
-            magics.errors[result.execution_count] = _COLOUR.sub("", "\n".join(lines))
-
-    shell.events.register("post_run_cell", keep_error)
+    shell.events.register("post_run_cell", magics.keep_error)
 
 
 def unregister(shell: Any) -> None:
-    """What `%unload_ext nbstream` does."""
+    """What `%unload_ext nbstream` does: gives back all that `register` took."""
     magics = getattr(shell, "_nbstream", None)
     if magics is None:
         return
-    shell._nbstream = None
+    del shell._nbstream
+    shell.events.unregister("post_run_cell", magics.keep_error)
     shell.configurables.remove(magics)
     shell.input_transformers_cleanup.remove(_as_async_cell)
     shell.magics_manager.magics["cell"].pop("stream", None)

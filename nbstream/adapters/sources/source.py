@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
-from nbstream.events import StreamEvent
+from nbstream.events import StreamEvent, Warning
 
 
 class Turn:
@@ -20,6 +21,8 @@ class Turn:
     output: Any = None
     structured: bool = False
     note: str = ""
+    #: Whether some of it runs on the event loop that ran where it was started.
+    bound: bool = False
 
     @property
     def busy(self) -> bool:
@@ -56,3 +59,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     turn: Turn | None = None
     recorded: bool = False
+
+    def warned(self, message: str) -> Source:
+        """The same with a warning before its first event, said once; itself where `message` is empty."""
+        if not message:
+            return self
+        warnings = [Warning(message)]
+
+        async def events() -> AsyncGenerator[StreamEvent, None]:
+            while warnings:
+                yield warnings.pop()
+            async with aclosing(self.events()) as given:
+                async for event in given:
+                    yield event
+
+        return msgspec.structs.replace(self, events=events)
