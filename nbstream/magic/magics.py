@@ -29,6 +29,7 @@ from . import flags
 from .attachments import attach, has_images
 from .chats import Chats
 from .commands import COMMANDS
+from .warm_up import warm_up_after_this_cell
 
 NO_MODEL = (
     "This is the demo model: offline, its answers are canned. For a real one run "
@@ -352,6 +353,7 @@ def register(shell: Any) -> None:
     shell.register_magic_function(magics.line, "line", "stream")
     shell.input_transformers_cleanup.append(_as_async_cell)
     shell.events.register("post_run_cell", magics.keep_error)
+    warm_up_after_this_cell(shell)
 
 
 def unregister(shell: Any) -> None:

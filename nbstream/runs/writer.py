@@ -12,6 +12,8 @@ import contextvars
 import threading
 import time
 import uuid
+from collections import deque
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -74,6 +76,8 @@ class Writer:
         self._began = self._active = 0.0
         self._recorded = 0.0
         self._seq = 0
+        self._writing = False
+        self._next_actions: deque[Callable[[], None]] = deque()
         self._stalled = False
         self._timer: asyncio.TimerHandle | None = None
         self.taps: list[Tap] = []
@@ -133,16 +137,15 @@ class Writer:
             # Never begun, or its loop was closed under it: nobody else can write.
             self._begin()
             self._finish("stopped")
-        elif running_loop() is loop:
+            return
+        stopped = threading.Event()
+
+        def finish() -> None:
             self._finish("stopped")
-        else:
-            stopped = threading.Event()
+            stopped.set()
 
-            def finish() -> None:
-                self._finish("stopped")
-                stopped.set()
-
-            loop.call_soon_threadsafe(finish)
+        self._on_loop(loop, finish)
+        if running_loop() is not loop:
             # So that who stops a run finds it stopped; a loop that is busy stops it later.
             stopped.wait(0.2)
 
@@ -154,11 +157,17 @@ class Writer:
     def warn(self, message: str, detail: str = "") -> None:
         """Say something odd in the run, from any thread; in vain once it has ended."""
         loop = self._loop
-        if loop is None or running_loop() is loop:
-            if self._began:
-                self._emit(Warning(message, detail))
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(self._emit, Warning(message, detail))
+        if loop is not None and not loop.is_closed():
+            self._on_loop(loop, lambda: self._emit(Warning(message, detail)))
+
+    def _on_loop(self, loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+        """Do it on the run's loop, but not in the midst of an event: each reader hears them in order."""
+        if running_loop() is not loop:
+            loop.call_soon_threadsafe(action)
+        elif self._writing:
+            self._next_actions.append(action)
+        else:
+            action()
 
     def _handle(self, request: Request) -> bool:
         turn = self._source.turn
@@ -340,7 +349,11 @@ class Writer:
 
     def _write(self, event: StreamEvent) -> None:
         seq, self._seq = self._seq, self._seq + 1
+        self._writing = True
         self._log.append(stamp(event, seq, self._elapsed()))
+        self._writing = False
+        while self._next_actions:
+            self._next_actions.popleft()()
 
     def _masked(self, text: str) -> str:
         return mask(text, self._source.secrets)

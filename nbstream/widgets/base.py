@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import threading
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,7 @@ class Runtime(anywidget.AnyWidget):
     bundle = t.Unicode().tag(sync=True)
     hydrates = t.Bool(False)
     _shared: Runtime | None = None
+    _making = threading.Lock()
 
     def __init__(self) -> None:
         self._esm = bundled("loader.js")
@@ -48,10 +50,11 @@ class Runtime(anywidget.AnyWidget):
 
     @classmethod
     def shared(cls) -> Runtime:
-        runtime = cls._shared
-        if runtime is None or runtime.comm is None:
-            runtime = cls._shared = cls()
-        return runtime
+        with cls._making:
+            runtime = cls._shared
+            if runtime is None or runtime.comm is None:
+                runtime = cls._shared = cls()
+            return runtime
 
 
 class PageWidget(anywidget.AnyWidget):

@@ -141,10 +141,14 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
                         yield event
                     if body.done:
                         break
-        except Exception as error:
+        except (GeneratorExit, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # user code may raise SystemExit too
             reading = body.decoder if body else decoder
             for event in reading.close() if reading else ():
                 yield event
+            if not isinstance(error, Exception):
+                raise
             raise sdk_error(error, endpoint, answered=reading is not None) from error
         if body is not None:
             for event in body.finish():
@@ -258,7 +262,7 @@ class Threaded:
                     break
                 self._put("item", item)
             self._put("end", None)
-        except Exception as error:
+        except BaseException as error:  # user code may raise SystemExit too
             self._put("error", error)
         finally:
             self._close_all()
