@@ -12,7 +12,7 @@ from nbstream.hosts import marimo
 from nbstream.hosts import notebook as cell
 from nbstream.runs import cassettes as tapes
 
-from .adapters.models.base import ChatModel, ChatRequest, Prompt
+from .adapters.models.base import ChatModel, ChatRequest, Prompt, SecretsOf
 from .adapters.models.registry import model as find_model
 from .adapters.sources.recorded import recorded
 from .adapters.sources.source import Source
@@ -132,7 +132,7 @@ def _asking(chat: ChatModel, request: ChatRequest) -> Source:
         model=chat.name,
         provider=chat.provider,
         restartable=True,
-        secrets=chat.secrets(),
+        secrets=SecretsOf(chat, request),
     )
 
 

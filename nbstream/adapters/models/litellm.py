@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator
 from types import ModuleType
 from typing import Any, ClassVar
 
+import msgspec
+
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.adapters.wires.openai_chat import ChatDecoder
@@ -16,9 +18,11 @@ from nbstream.adapters.wires.sdk import plain_deep, sdk_error
 from nbstream.events import StreamEvent
 from nbstream.events.errors import AuthenticationError, NbstreamError, UsageError
 
-from .base import ChatModel, ChatRequest, Feature
+from .base import ChatModel, ChatRequest, Feature, Preview
 from .chat_messages import chat_messages
-from .http_model import function_tools, own_tools, with_options
+from .fitting import ANY, WORD, fit_ids, fit_names
+from .http_model import function_tools, own_tools, whole_characters, with_options
+from .parameters import NAMES, chat_tool_choice, effort, is_own
 
 
 class LiteLLM(ChatModel):
@@ -47,6 +51,8 @@ class LiteLLM(ChatModel):
         self._model = model
         self.timeouts = Timeouts(total=timeout) if isinstance(timeout, (int, float)) else timeout
         self._key_name = api_key_name
+        named = [name for name in NAMES if name in options and not is_own(name, options[name])]
+        self.defaults = {name: options.pop(name) for name in named}
         self.options = options
         if headers:
             self.options["extra_headers"] = headers
@@ -66,8 +72,19 @@ class LiteLLM(ChatModel):
         values = (*given, *variables, named, *hidden)
         return tuple(value for value in values if isinstance(value, str) and value)
 
+    def preview(self, request: ChatRequest) -> Preview:
+        arguments = self._arguments(self._fitted(request))
+        hidden = {"api_key", "extra_headers", "max_retries"}
+        return Preview("litellm.acompletion", {k: v for k, v in arguments.items() if k not in hidden})
+
+    def _fitted(self, request: ChatRequest) -> ChatRequest:
+        messages = fit_names(fit_ids(request.messages, _IDS.get(self.provider, ANY)))
+        missing = {n: v for n, v in self.defaults.items() if getattr(request, n) is None}
+        return msgspec.structs.replace(request, messages=messages, **missing)
+
     async def events(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
         litellm = await load()
+        request = self._fitted(request)
         endpoint = Endpoint(
             provider=self.provider,
             url=self._model,
@@ -101,19 +118,32 @@ class LiteLLM(ChatModel):
     def _arguments(self, request: ChatRequest) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self._model,
-            "messages": _messages(request.messages, self.provider),
+            "messages": whole_characters(_messages(request.messages, self.provider)),
             "stream": True,
             "stream_options": {"include_usage": True},
             "temperature": request.temperature,
             "max_tokens": request.max_tokens,
             "top_p": request.top_p,
             "stop": request.stop,
+            "seed": request.seed,
+            "user": request.user,
             "drop_params": True,
             "max_retries": 0,
         }
         if request.tools:
             functions = [{"type": "function", "function": f} for f in function_tools(request.tools)]
             arguments["tools"] = functions + own_tools(request.tools)
+        if request.tool_choice is not None and request.tools:
+            arguments["tool_choice"] = chat_tool_choice(request.tool_choice)
+        if isinstance(request.reasoning, int) and not isinstance(request.reasoning, bool):
+            arguments["thinking"] = {"type": "enabled", "budget_tokens": request.reasoning}
+        elif request.reasoning is not None:
+            arguments["reasoning_effort"] = effort(request.reasoning)
+        if request.cache:
+            arguments["cache_control_injection_points"] = [
+                {"location": "message", "role": "system"},
+                {"location": "message", "index": -1},
+            ]
         if request.output_schema:
             arguments["response_format"] = {
                 "type": "json_schema",
@@ -172,6 +202,8 @@ def _messages(messages: list[dict[str, Any]], provider: str) -> list[dict[str, A
     return made
 
 
+#: Claude's, who is behind most of them.
+_IDS = dict.fromkeys(("bedrock", "vertex_ai", "azure_ai", "databricks", "snowflake"), WORD)
 _CLAUDE = {"bedrock", "vertex_ai", "azure_ai", "databricks", "litellm_proxy"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -53,6 +53,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     portable: bool = True
     restartable: bool = False
-    secrets: tuple[str, ...] = ()
+    secrets: Iterable[str] = ()
     turn: Turn | None = None
     recorded: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Source {self.provider}/{self.model}>" if self.provider else f"<Source {self.model}>"
