@@ -6,6 +6,7 @@ import asyncio
 import os
 import warnings
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -182,6 +183,13 @@ def _import() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import litellm
+
+        with suppress(Exception):
+            # pydantic looks at its types when they are first used, and has something to say about each
+            from litellm.types.utils import Delta, Message, ModelResponseStream, StreamingChoices
+
+            Message()
+            ModelResponseStream(choices=[StreamingChoices(delta=Delta(content=""))])
     litellm.suppress_debug_info = True
     return litellm
 

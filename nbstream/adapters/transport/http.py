@@ -27,7 +27,15 @@ from nbstream.events.errors import (
 
 from .compression import ACCEPTED, encodings, unpacked
 from .failures import Endpoint, status_error
-from .masking import Secret, mask, secrets_of_headers, secrets_of_url, shown_url
+from .masking import (
+    MASK,
+    Secret,
+    mask,
+    needles,
+    secrets_of_headers,
+    secrets_of_url,
+    shown_url,
+)
 from .proxies import Proxy, proxy_for
 from .silence import Silence
 from .timeouts import Timeouts
@@ -63,10 +71,14 @@ class Answer:
         """The body, decompressed, as it arrives. Raises StreamInterruptedError where it breaks off."""
         # httpx's inner stream gives the bytes as they came, at half the cost of its own decoding
         source: AsyncIterator[bytes] = aiter(self._response.stream)  # type: ignore[arg-type]
+        found = needles(self._endpoint.secrets)
         if names := encodings(self.headers.get("content-encoding", "")):
             source = unpacked(source, names, self._endpoint.url)
         try:
             async for chunk in source:
+                for needle in found:
+                    if needle in chunk:
+                        chunk = chunk.replace(needle, MASK.encode())
                 yield chunk
         except Exception as error:
             raise translate(error, self._endpoint, answered=True) from None

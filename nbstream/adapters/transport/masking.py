@@ -94,6 +94,15 @@ def _forms(secrets: Iterable[str]) -> list[str]:
     return sorted(forms, key=len, reverse=True)
 
 
+def needles(secrets: Iterable[str]) -> list[bytes]:
+    """What an answer itself is searched for, chunk by chunk: secrets as they are, if nobody could mean them.
+
+    Keys such as "sk-no-key-required" are words that a model may well say.
+    """
+    plain = {s for s in secrets if len(s) >= 12 and any(c.isdigit() for c in s) and s.isascii()}
+    return [s.encode() for s in plain if not any(o != s and o in s for o in plain)]
+
+
 def secrets_of_headers(headers: Mapping[str, str]) -> list[Secret]:
     """The values of headers that came from the user, and the bare credentials in them."""
     found: list[Secret] = []

@@ -11,7 +11,7 @@ from nbstream.adapters.transport.http import Answer
 from nbstream.adapters.transport.lines import ArrayDecoder
 from nbstream.adapters.transport.sse import MAX_LINE, EventStreamDecoder, ServerEvent
 from nbstream.adapters.transport.wiretap import wiretap
-from nbstream.events import StreamEvent, Warning
+from nbstream.events import StreamEvent, TextDelta, ThinkingDelta, Warning
 from nbstream.events.errors import NbstreamError, ProtocolError, StreamInterruptedError
 from nbstream.logs.recording import Answer as AnswerFacts
 
@@ -19,6 +19,8 @@ from .decoding import PayloadDecoder
 
 #: How long a stream may stay silent, in seconds, once it has given its finish reason.
 LINGER = 5.0
+#: The same where the reason may be wrong: it came in the midst of a thought, or text came after it.
+LINGER_DOUBTFUL = 60.0
 
 
 class Framer(Protocol):
@@ -70,6 +72,60 @@ class Body:
             content_type=self._content_type,
             streamed=self._streamed,
         )
+
+    def feed(self, chunk: bytes) -> Sequence[Any]: ...
+    def finish(self) -> Sequence[Any]: ...
+
+
+class Body:
+    """An answer's body as it arrives: bytes in, events out.
+
+    What it is shows in its first byte: a web page, one JSON value where events were expected, or a stream.
+    `done` is set when nothing more is needed; `failure` is what to raise after `finish`.
+    """
+
+    def __init__(
+        self,
+        decoder: PayloadDecoder,
+        *,
+        framer: Framer | None = None,
+        status: int = 200,
+        content_type: str = "",
+        max_line: int = MAX_LINE,
+        streamed: bool = True,
+    ) -> None:
+        self.decoder = decoder
+        self.done = False
+        self.failure: NbstreamError | None = None
+        self._sse = framer is None
+        self._framer = framer or EventStreamDecoder(max_line)
+        self._status = status
+        self._content_type = content_type
+        self._max_line = max_line
+        self._streamed = streamed
+        self._held = b""
+        self._kind: Literal["unknown", "stream", "page", "json"] = "unknown"
+
+    def facts(self) -> AnswerFacts:
+        """What a recording of the bytes must say, so that they can be read again."""
+        whom = self.decoder.endpoint
+        return AnswerFacts(
+            wire=self.decoder.source,
+            provider=whom.provider,
+            model=whom.model,
+            url=whom.mask(whom.url),
+            key_name=whom.key_name,
+            status=self._status,
+            content_type=self._content_type,
+            streamed=self._streamed,
+        )
+
+    @property
+    def only_thought(self) -> bool:
+        """Whether it finished with a plain "stop" though there is no answer yet."""
+        decoder = self.decoder
+        reason = decoder.reason(decoder.word) if decoder.word is not None else ""
+        return reason == "stop" and decoder.blocks.only_thought
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes. Never raises: see `failure`."""
@@ -228,14 +284,17 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
                 break
         # it has said why it finished: take what follows, but do not wait for it
         clock = asyncio.get_running_loop().time
-        deadline = clock() + LINGER
+        patience = LINGER_DOUBTFUL if body.decoder.blocks.in_thought else LINGER
+        deadline = clock() + patience
         while not body.done:
             try:
                 chunk = await asyncio.wait_for(anext(chunks), max(deadline - clock(), 0))
             except (StopAsyncIteration, asyncio.TimeoutError):
                 break
             if events := body.feed(chunk):
-                deadline = clock() + LINGER
+                if any(isinstance(event, (TextDelta, ThinkingDelta)) for event in events):
+                    patience = LINGER_DOUBTFUL
+                deadline = clock() + patience
             for event in events:
                 yield event
     except NbstreamError as error:

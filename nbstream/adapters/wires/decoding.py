@@ -187,7 +187,9 @@ class PayloadDecoder:
         if reason == "error":
             who = self.endpoint.provider or "the provider"
             raise ProviderError(
-                f"{who} ended the answer with {self.word!r}", provider=self.endpoint.provider
+                f"{who} ended the answer with {self.word!r}",
+                provider=self.endpoint.provider,
+                retryable=True,  # chance: where nothing was said yet, asking again may help
             )
         return [RunEnd(reason, self.word)]
 
