@@ -12,7 +12,7 @@ from nbstream.hosts import marimo
 from nbstream.hosts import notebook as cell
 from nbstream.runs import cassettes as tapes
 
-from .adapters.models.base import ChatModel, ChatRequest, Prompt, SecretsOf
+from .adapters.models.base import ChatModel, ChatRequest, Preview, Prompt, SecretsOf
 from .adapters.models.registry import model as find_model
 from .adapters.sources.recorded import recorded
 from .adapters.sources.source import Source
@@ -57,8 +57,12 @@ def stream(
     ask in the cell first. `history` goes before the prompt and takes in this turn.
 
     `timeout` is in seconds for the whole run, or a `Timeouts`. `retries` counts new attempts before the
-    first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived. Other
-    keyword arguments go to the provider as they are.
+    first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived.
+
+    `reasoning` ("low", "medium", "high", a number of tokens, or False), `tool_choice` ("auto", "none",
+    "required" or a tool's name), `cache=True`, `seed` and `user` go to each provider under its own names.
+    `extra_headers` and `extra_body` are added to the request. Other keyword arguments go to the provider as
+    they are.
 
     Raises `UsageError` for an unknown model, and for `max_cost` with a model whose price is not known. What
     goes wrong later is raised by awaiting the stream.
@@ -113,6 +117,42 @@ def stream(
     if history is not None:
         _remember(stream, history, turn_messages)
     return stream
+
+
+def preview(
+    prompt: Prompt,
+    model: str | ChatModel | None = None,
+    *,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    top_p: float | None = None,
+    tools: Iterable[Any] | None = None,
+    output_type: Any = None,
+    history: History | None = None,
+    **provider_options: Any,
+) -> Preview:
+    """What `stream` would send first, and where, with the same arguments. Sends nothing.
+
+    Raises `UsageError` for an unknown model, and for what is not a tool or a type.
+    """
+    chat = find_model(setting("model", model) or "demo")
+    request = ChatRequest.of(
+        [*(history or ()), *as_messages(prompt)],
+        system=setting("system", system),
+        temperature=setting("temperature", temperature),
+        max_tokens=setting("max_tokens", max_tokens),
+        top_p=setting("top_p", top_p),
+        **provider_options,
+    )
+    given: list[Any] = list(tools or ())
+    if output_type is not None or any(not isinstance(each, dict) for each in given):
+        from .agents.turn import request_for
+
+        request = request_for(chat, request, given, output_type)
+    elif given:
+        request.tools = given
+    return chat.preview(request)
 
 
 def _remember(stream: Stream, history: History, messages: list[Message]) -> None:
