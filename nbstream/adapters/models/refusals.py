@@ -115,7 +115,7 @@ class _Rule(NamedTuple):
 
 
 _REFUSING = re.compile(
-    r"unsupported|not support|n't support|unknown|unrecogni[sz]ed|unexpected|not (permitted|allowed)"
+    r"unsupported|not support|n't support|not accept|n't accept|unknown|unrecogni[sz]ed|unexpected|not (permitted|allowed)"
     r"|extra (inputs|fields)|not enabled|unavailable|not available|not implemented|deprecated"
     r"|cannot (both )?be|can't (both )?be|may only be|must be unset|or unset|forbidden|incompatible"
     r"|not compatible|only the default|invalid (parameter|argument|field|schema)|no longer"
@@ -134,11 +134,12 @@ _NESTED = ("generationConfig", "options", "thinking", "extra_body")
 
 
 def _find_form(said: _Error, body: Body) -> Refusal | None:
-    names = r"response_?format|json_?schema|response_?json_?schema|response_?schema|json_?object"
+    # named at all is enough: what comes in another form is validated all the same
     named = re.search(
-        names + r"|structured output|json mode|text\.format|response_?mime_?type|grammar",
-        f"{said.param} {' '.join(said.refused)} {said.codes}".lower(),
-    )
+        r"response_?format|json_?schema|response_?json_?schema|response_?schema|json_?object|text\.format"
+        r"|response_?mime_?type",
+        f"{said.param} {said.words} {said.codes}".lower(),
+    ) or re.search(r"structured output|json mode|grammar", " ".join(said.refused))
     if not named or _form(body) is None:
         return None
     return Refusal("form", value="words" if _form(body) == "object" else "object")
@@ -382,8 +383,8 @@ def _find_rename(said: _Error, body: Body) -> Refusal | None:
 def _apply_rename(body: Body, refusal: Refusal) -> Body:
     if refusal.name not in body:
         return body
-    body = dict(body)
-    return {**body, refusal.value: body.pop(refusal.name)}
+    left = {name: value for name, value in body.items() if name != refusal.name}
+    return {**left, refusal.value: body[refusal.name]}
 
 
 def _find_limit(said: _Error, body: Body) -> Refusal | None:
@@ -473,10 +474,11 @@ def _find_drop(said: _Error, body: Body) -> Refusal | None:
     names = [n for n in names if not (n == "max_tokens" and "anthropic" in said.words)]
     path = [_flat(step) for step in re.split(r"[.\[\]]+", said.param) if step]
     for name in sorted(names, key=len, reverse=True):
-        if path and _flat(name.split(".")[-1]) in (path[-1], path[0]):
+        if path and name not in _NESTED and _flat(name.split(".")[-1]) in (path[-1], path[0]):
             return _dropped(name, said, body)
     if said.param and not said.refused:
         return None
+    names = [n for n in names if n not in _NESTED or n == "thinking"]
     found: list[tuple[int, str]] = []
     for sentence in said.refused:
         for name in names:

@@ -74,7 +74,7 @@ _ROWS = (
         "insufficient_quota billing_hard_limit_reached billing_not_active billing_error "
         "exceeded_current_quota_error insufficient_balance insufficient_credits insufficient_funds "
         "insufficient_user_quota payment_required credit_required arrearage account_deactivated "
-        "quota_exceeded_for_the_day",
+        "budget_exceeded",
         r"check your plan and billing|insufficient (balance|credits?|funds|quota)"
         r"|credit balance is too low|out of credits|not enough credits|used all available credits"
         r"|requires more credits|billing (hard )?limit|no active subscription|exceeded your monthly"
@@ -158,6 +158,8 @@ def classify(status: int | None, code: str, message: str) -> Class:
     for made, words, never in _WORDS[: _TELLING + 1]:
         if status in never or not words.search(message):
             continue
+        if made is _NO_MONEY and "resource_exhausted" in codes:
+            made = _RATE  # Google says "billing" of every limit, also of that of a minute
         return _rate(message) if made is _RATE else made
     if status in (401, 403):
         return _KEY

@@ -99,8 +99,8 @@ def make_error(
         wait = _asked_wait(payload, message)
     if headers.get("x-should-retry", "").lower() == "false":
         retryable = False
-    if retryable is not False and issubclass(kind, RateLimitError) and _PER_DAY.search(body):
-        retryable = False
+    if wait is None and issubclass(kind, RateLimitError) and _PER_DAY.search(body):
+        retryable = False  # nobody waits so long
     hints = (
         _hint(kind, endpoint, status, retryable),
         quota(headers, payload) if kind is RateLimitError else "",
