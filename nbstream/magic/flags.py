@@ -101,7 +101,12 @@ FLAGS = (
         "",
         {"action": "store_true"},
     ),
-    Flag(("--dry-run",), "show the URL and the whole request, send nothing", "", {"action": "store_true"}),
+    Flag(
+        ("--dry-run",),
+        "show the URL and the whole request, send nothing",
+        "",
+        {"action": "store_true"},
+    ),
     Flag(("-h", "--help"), "show this help", "", {"action": "store_true"}),
 )
 

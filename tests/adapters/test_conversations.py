@@ -96,9 +96,7 @@ async def test_no_user_right_after_a_tool(serve: Serve, provider: str) -> None:
         elif len(roles) < 3:
             call = {"index": 0, "id": "aaaaaaaaa", "function": {"name": "look", "arguments": "{}"}}
             request.start()
-            await request.send(
-                chat_event({"tool_calls": [call]}) + chat_event({}, "tool_calls")
-            )
+            await request.send(chat_event({"tool_calls": [call]}) + chat_event({}, "tool_calls"))
             await request.end()
         else:
             await chat(["ok"])(request)

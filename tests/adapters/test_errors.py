@@ -106,7 +106,10 @@ def test_a_limit_of_a_minute_is() -> None:
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2.5s"}
     message = "You exceeded your current quota, please check your plan and billing details."
     body = said(message, status="RESOURCE_EXHAUSTED", details=[info])
-    for error in (error_of(429, [body]), payload_error(Endpoint(), {"error": {**body["error"], "code": 429}})):
+    for error in (
+        error_of(429, [body]),
+        payload_error(Endpoint(), {"error": {**body["error"], "code": 429}}),
+    ):
         assert (error.retryable, error.retry_after) == (True, 2.5)
 
 

@@ -78,11 +78,12 @@ async def test_another_model_of_the_same_server_is_asked_in_full(serve: Serve) -
 
 @pytest.mark.parametrize(
     ("provider", "sent", "wanted"),
-    [("", "max_tokens", "max_completion_tokens"), ("openai", "max_completion_tokens", "max_tokens")],
+    [
+        ("", "max_tokens", "max_completion_tokens"),
+        ("openai", "max_completion_tokens", "max_tokens"),
+    ],
 )
-async def test_both_names_of_the_limit(
-    serve: Serve, provider: str, sent: str, wanted: str
-) -> None:
+async def test_both_names_of_the_limit(serve: Serve, provider: str, sent: str, wanted: str) -> None:
     fault = {"error": {"message": f"Unsupported parameter: '{sent}'", "param": sent}}
     server = serve(refusing(has(sent, fault)))
     model = nb.OpenAICompatible(server.url, "m", "k", provider=provider)
@@ -95,7 +96,9 @@ async def test_both_names_of_the_limit(
 async def test_a_limit_that_is_too_high_is_lowered(serve: Serve) -> None:
     def check(body: dict[str, Any]) -> Any:
         if body["max_tokens"] > 4096:
-            return "max_tokens is too large: 9000. This model supports at most 4096 completion tokens"
+            return (
+                "max_tokens is too large: 9000. This model supports at most 4096 completion tokens"
+            )
         return None
 
     server = serve(refusing(check))

@@ -131,9 +131,12 @@ def echo(how: str) -> Any:
         elif how == "redirect":
             await request.respond(307, "", {"location": f"http://u:{PASSWORD}@127.0.0.1:9/{told}"})
         else:
-            request.start(headers={"content-type": "x/" + told if how == "type" else "text/event-stream"})
+            request.start(
+                headers={"content-type": "x/" + told if how == "type" else "text/event-stream"}
+            )
             data = {
-                "middle": chat_event({"content": "hi"}) + f'data: {{"error": "{told}"}}\n\n'.encode(),
+                "middle": chat_event({"content": "hi"})
+                + f'data: {{"error": "{told}"}}\n\n'.encode(),
                 "garbage": f"data: {{broken {told}\n\n".encode() + chat_event({}, "stop"),
             }.get(how, chat_event({"content": told}) + chat_event({}, "stop"))
             await request.send(data)

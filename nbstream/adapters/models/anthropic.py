@@ -115,7 +115,9 @@ class Anthropic(HTTPModel):
 def _thinking(reasoning: Any, max_tokens: int | None) -> dict[str, Any]:
     tokens = budget(reasoning)
     if max_tokens is not None:
-        tokens = min(tokens, max_tokens - 1)  # of an answer's limit, the thoughts must leave something
+        tokens = min(
+            tokens, max_tokens - 1
+        )  # of an answer's limit, the thoughts must leave something
     if tokens < LEAST_THINKING:
         return {"type": "disabled"}
     return {"type": "enabled", "budget_tokens": tokens}

@@ -297,7 +297,9 @@ class HTTPModel(ChatModel):
     async def _fresh_key(self) -> tuple[str, str]:
         if not callable(self._api_key):
             return self.key()
-        call, value, fault = self._api_key, None, ""
+        call: Callable[[], Any] = self._api_key
+        value: Any = None
+        fault = ""
         try:
             # it may ask a server for a token: no event loop waits for it
             value = call() if inspect.iscoroutinefunction(call) else await asyncio.to_thread(call)

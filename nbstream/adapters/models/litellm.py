@@ -21,7 +21,7 @@ from nbstream.events.errors import AuthenticationError, NbstreamError, UsageErro
 
 from .base import ChatModel, ChatRequest, Feature, Preview
 from .chat_messages import chat_messages
-from .fitting import ANY, WORD, fit_ids, fit_names
+from .fitting import ANY, WORD, Ids, fit_ids, fit_names
 from .http_model import function_tools, own_tools, whole_characters, with_options
 from .parameters import NAMES, chat_tool_choice, effort, is_own
 
@@ -76,7 +76,9 @@ class LiteLLM(ChatModel):
     def preview(self, request: ChatRequest) -> Preview:
         arguments = self._arguments(self._fitted(request))
         hidden = {"api_key", "extra_headers", "max_retries"}
-        return Preview("litellm.acompletion", {k: v for k, v in arguments.items() if k not in hidden})
+        return Preview(
+            "litellm.acompletion", {k: v for k, v in arguments.items() if k not in hidden}
+        )
 
     def _fitted(self, request: ChatRequest) -> ChatRequest:
         messages = fit_names(fit_ids(request.messages, _IDS.get(self.provider, ANY)))
@@ -211,7 +213,9 @@ def _messages(messages: list[dict[str, Any]], provider: str) -> list[dict[str, A
 
 
 #: Claude's, who is behind most of them.
-_IDS = dict.fromkeys(("bedrock", "vertex_ai", "azure_ai", "databricks", "snowflake"), WORD)
+_IDS: dict[str, Ids] = dict.fromkeys(
+    ("bedrock", "vertex_ai", "azure_ai", "databricks", "snowflake"), WORD
+)
 _CLAUDE = {"bedrock", "vertex_ai", "azure_ai", "databricks", "litellm_proxy"}
 
 

@@ -18,7 +18,6 @@ from .parameters import chat_reasoning, chat_tool_choice, mark_cached
 from .providers import OPENAI_COMPATIBLE, provider_of
 from .refusals import apply_between
 
-
 #: Longer ids, or other characters, are refused there.
 _IDS = {"openai": shortened(40), "mistral": NINE}
 _LACKS = {"mistral": ("user",)}

@@ -55,7 +55,9 @@ def refused(error: ProviderError, body: Body, known: tuple[Refusal, ...]) -> Ref
     """What of `body` the error names that can be left out or said in another way; None for any other error."""
     if error.status not in (None, 400, 404, 405, 415, 422, 500, 501):
         return None
-    words = f"{error.message} {error.body}".replace("\\n", " ").replace('\\"', '"').replace("\\", "")
+    words = (
+        f"{error.message} {error.body}".replace("\\n", " ").replace('\\"', '"').replace("\\", "")
+    )
     words = words.lower()
     sentences = re.split(r"(?<=[^.])[.;!]\s|\n", words)
     said = _Error(
@@ -284,7 +286,9 @@ def _apply_late(body: Body, refusal: Refusal) -> Body:
 
 
 def _find_between(said: _Error, body: Body) -> Refusal | None:
-    said_so = re.search(r"unexpected role 'user' after role 'tool'|'user' after .{0,20}'tool'", said.words)
+    said_so = re.search(
+        r"unexpected role 'user' after role 'tool'|'user' after .{0,20}'tool'", said.words
+    )
     return Refusal("between") if said_so else None
 
 
@@ -353,7 +357,9 @@ def _responses(content: Any) -> bool:
 def _find_ids(said: _Error, body: Body) -> Refusal | None:
     if re.search(r"tool call id.{0,80}(length of 9|a-z, a-z, 0-9)", said.words):
         return Refusal("ids", value=9)
-    long = re.search(r"tool_calls?\b.{0,20}\bid\W.{0,40}too long.{0,120}maximum length (\d+)", said.words)
+    long = re.search(
+        r"tool_calls?\b.{0,20}\bid\W.{0,40}too long.{0,120}maximum length (\d+)", said.words
+    )
     long = long or re.search(r"call_id\W.{0,40}too long.{0,120}maximum length (\d+)", said.words)
     return Refusal("ids", value=int(long[1])) if long else None
 
@@ -430,7 +436,9 @@ def _apply_limit(body: Body, refusal: Refusal) -> Body:
 
 
 def _find_adaptive(said: _Error, body: Body) -> Refusal | None:
-    asked = (body.get("thinking") or {}).get("type") if isinstance(body.get("thinking"), dict) else None
+    asked = (
+        (body.get("thinking") or {}).get("type") if isinstance(body.get("thinking"), dict) else None
+    )
     return Refusal("adaptive") if asked == "enabled" and "adaptive" in said.words else None
 
 
@@ -500,7 +508,9 @@ def _dropped(name: str, said: _Error, body: Body) -> Refusal | None:
     holder, _, inner = name.rpartition(".")
     value = (body[holder] if holder else body).get(inner or name)
     # where it says which values it takes, it is the value that is refused
-    listed = re.search(r"supported values (are|include)|(must|should) be one of|expected one of", said.words)
+    listed = re.search(
+        r"supported values (are|include)|(must|should) be one of|expected one of", said.words
+    )
     if listed and isinstance(value, str):
         return Refusal("drop", name, value)
     return Refusal("drop", name)

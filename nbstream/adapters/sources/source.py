@@ -58,4 +58,6 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     recorded: bool = False
 
     def __repr__(self) -> str:
-        return f"<Source {self.provider}/{self.model}>" if self.provider else f"<Source {self.model}>"
+        return (
+            f"<Source {self.provider}/{self.model}>" if self.provider else f"<Source {self.model}>"
+        )

@@ -174,7 +174,7 @@ def classify(status: int | None, code: str, message: str) -> Class:
             return _rate(message) if made is _RATE else made
     if re.search(r"rate_?limit|quota|throttl", code, re.IGNORECASE):
         return _rate(message)
-    if (status or 0) >= 500 or _WORDS[-1][1].search(message) and status not in _WORDS[-1][2]:
+    if (status or 0) >= 500 or (_WORDS[-1][1].search(message) and status not in _WORDS[-1][2]):
         return Class(ServerError, retryable=False if _IN_VAIN.search(message) else None)
     if status in (408, 409, 425):
         return _CHANCE

@@ -184,7 +184,11 @@ def parameter(payload: Any) -> str:
 def _faults(detail: list[Any]) -> list[tuple[list[str], str, str]]:
     """Where, what and which kind, of the faults that pydantic lists."""
     return [
-        ([str(step) for step in item["loc"]], str(item.get("msg") or ""), str(item.get("type") or ""))
+        (
+            [str(step) for step in item["loc"]],
+            str(item.get("msg") or ""),
+            str(item.get("type") or ""),
+        )
         for item in detail
         if isinstance(item, dict) and isinstance(item.get("loc"), list) and item["loc"]
     ]
@@ -212,9 +216,10 @@ def _asked_wait(payload: Any, message: str) -> float | None:
                 return float(found[1])
     error = payload.get("error", payload) if isinstance(payload, dict) else None
     if isinstance(error, dict):
-        metadata = error.get("metadata") if isinstance(error.get("metadata"), dict) else {}
-        given = metadata.get("headers") if isinstance(metadata.get("headers"), dict) else {}
-        wait = retry_after({str(k).lower(): str(v) for k, v in given.items()})
+        metadata = error.get("metadata")
+        given = metadata.get("headers") if isinstance(metadata, dict) else None
+        headers = given if isinstance(given, dict) else {}
+        wait = retry_after({str(k).lower(): str(v) for k, v in headers.items()})
         for value in (wait, error.get("retry_after"), error.get("retry_after_seconds")):
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return max(0.0, float(value))

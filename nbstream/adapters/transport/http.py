@@ -159,9 +159,7 @@ async def post(
     )
 
 
-def _client(
-    url: str, proxy: Proxy | None, timeouts: Timeouts, verify: Verify
-) -> httpx.AsyncClient:
+def _client(url: str, proxy: Proxy | None, timeouts: Timeouts, verify: Verify) -> httpx.AsyncClient:
     """A client for one request, which looks at the environment as it is now."""
     import httpx
 
@@ -216,9 +214,7 @@ def header_fault(value: str) -> str:
     return ""
 
 
-def _without_credentials(
-    url: str, headers: dict[str, Secret]
-) -> tuple[Secret, dict[str, Secret]]:
+def _without_credentials(url: str, headers: dict[str, Secret]) -> tuple[Secret, dict[str, Secret]]:
     """A URL without user and password, which go as a header instead: URLs are logged and shown."""
     parts = urlsplit(url)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -25,7 +25,9 @@ def ssl_context(verify: Verify) -> ssl.SSLContext:
     try:
         return _made(verify, places if verify is True else ())
     except (OSError, ssl.SSLError) as error:
-        named = [f"{n}={p}" for n, p in zip(_VARIABLES, places, strict=True) if p and verify is True]
+        named = [
+            f"{n}={p}" for n, p in zip(_VARIABLES, places, strict=True) if p and verify is True
+        ]
         what = ", ".join(named) or f"verify={verify!r}"
         raise UsageError(
             f"the certificates of {what} cannot be read: {error}",
@@ -43,8 +45,9 @@ def _made(verify: bool | str, places: tuple[str, ...]) -> ssl.SSLContext:
     import httpx
 
     if isinstance(verify, str):
-        folder = os.path.isdir(verify)
-        return ssl.create_default_context(**{"capath" if folder else "cafile": verify})
+        if os.path.isdir(verify):
+            return ssl.create_default_context(capath=verify)
+        return ssl.create_default_context(cafile=verify)
     return httpx.create_ssl_context(verify=verify)
 
 

@@ -73,60 +73,6 @@ class Body:
             streamed=self._streamed,
         )
 
-    def feed(self, chunk: bytes) -> Sequence[Any]: ...
-    def finish(self) -> Sequence[Any]: ...
-
-
-class Body:
-    """An answer's body as it arrives: bytes in, events out.
-
-    What it is shows in its first byte: a web page, one JSON value where events were expected, or a stream.
-    `done` is set when nothing more is needed; `failure` is what to raise after `finish`.
-    """
-
-    def __init__(
-        self,
-        decoder: PayloadDecoder,
-        *,
-        framer: Framer | None = None,
-        status: int = 200,
-        content_type: str = "",
-        max_line: int = MAX_LINE,
-        streamed: bool = True,
-    ) -> None:
-        self.decoder = decoder
-        self.done = False
-        self.failure: NbstreamError | None = None
-        self._sse = framer is None
-        self._framer = framer or EventStreamDecoder(max_line)
-        self._status = status
-        self._content_type = content_type
-        self._max_line = max_line
-        self._streamed = streamed
-        self._held = b""
-        self._kind: Literal["unknown", "stream", "page", "json"] = "unknown"
-
-    def facts(self) -> AnswerFacts:
-        """What a recording of the bytes must say, so that they can be read again."""
-        whom = self.decoder.endpoint
-        return AnswerFacts(
-            wire=self.decoder.source,
-            provider=whom.provider,
-            model=whom.model,
-            url=whom.mask(whom.url),
-            key_name=whom.key_name,
-            status=self._status,
-            content_type=self._content_type,
-            streamed=self._streamed,
-        )
-
-    @property
-    def only_thought(self) -> bool:
-        """Whether it finished with a plain "stop" though there is no answer yet."""
-        decoder = self.decoder
-        reason = decoder.reason(decoder.word) if decoder.word is not None else ""
-        return reason == "stop" and decoder.blocks.only_thought
-
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes. Never raises: see `failure`."""
         events: list[StreamEvent] = []
