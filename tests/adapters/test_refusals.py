@@ -251,3 +251,13 @@ def test_geminis_words(body: dict[str, Any], said: str, after: dict[str, Any]) -
     refusal = refused(found, body, ())
     assert refusal is not None
     assert apply(body, (refusal,))[0] == {**GEMINI, **after}
+
+
+@pytest.mark.usefixtures("litellm_clients")
+async def test_through_litellm(serve: Serve) -> None:
+    server = serve(refusing(has("seed", "seed is not supported")))
+    model = nb.LiteLLM("hosted_vllm/m", api_base=f"{server.url}/v1", api_key=lambda: "tok-later")
+    stream = nb.stream("hi", model=model, seed=1, retries=0)
+    assert (await stream).text == "fine"
+    assert ["seed" in r.json for r in server.requests] == [True, False]
+    assert server.requests[-1].headers["authorization"] == "Bearer tok-later"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -278,13 +278,8 @@ class HTTPModel(ChatModel):
                 provider=self.provider,
                 hint=f"Set the environment variable {key_name}, or pass api_key=.",
             )
-        if fault := header_fault(key):
-            where = f"in {key_name}" if key_name and self._api_key is None else "given as api_key="
-            raise AuthenticationError(
-                f"the API key {where} cannot be one: it holds {fault}",
-                provider=self.provider,
-                hint="Copy it anew, without quotes, line breaks or anything around it.",
-            )
+        where = f"in {key_name}" if key_name and self._api_key is None else "given as api_key="
+        check_key(key, where, self.provider)
         made = {
             "accept": "text/event-stream, application/json",
             **self.extra_headers(),
@@ -297,31 +292,45 @@ class HTTPModel(ChatModel):
     async def _fresh_key(self) -> tuple[str, str]:
         if not callable(self._api_key):
             return self.key()
-        call: Callable[[], Any] = self._api_key
-        value: Any = None
-        fault = ""
-        try:
-            # it may ask a server for a token: no event loop waits for it
-            value = call() if inspect.iscoroutinefunction(call) else await asyncio.to_thread(call)
-            if inspect.isawaitable(value):
-                value = await value
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # the user's code: it may even call sys.exit()
-            fault = f"raised {type(error).__name__}: {mask(str(error), self.secrets())[:300]}"
-        value = getattr(value, "token", value)  # as Azure's credentials give it
-        if not fault and not (isinstance(value, str) and value.strip()):
-            fault = f"gave a {type(value).__name__}" if value else "gave nothing"
-        if fault:
-            raise AuthenticationError(
-                f"the function given as api_key= {fault}",
-                provider=self.provider,
-                hint="It gives a key, as text, each time it is called.",
-            )
-        key = Secret(value.strip())
+        key = await key_from(self._api_key, self.provider, self.secrets())
         if key not in self._given_keys:
             self._given_keys = [*self._given_keys[-3:], key]
         return key, self.key()[1]
+
+
+async def key_from(call: Callable[[], Any], provider: str, secrets: Iterable[str] = ()) -> Secret:
+    """The key that a function of the user gives. Raises `AuthenticationError` where it gives none."""
+    value: Any = None
+    fault = ""
+    try:
+        # it may ask a server for a token: no event loop waits for it
+        value = call() if inspect.iscoroutinefunction(call) else await asyncio.to_thread(call)
+        if inspect.isawaitable(value):
+            value = await value
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # the user's code: it may even call sys.exit()
+        fault = f"raised {type(error).__name__}: {mask(str(error), secrets)[:300]}"
+    value = getattr(value, "token", value)  # as Azure's credentials give it
+    if not fault and not (isinstance(value, str) and value.strip()):
+        fault = f"gave a {type(value).__name__}" if value else "gave nothing"
+    if fault:
+        raise AuthenticationError(
+            f"the function given as api_key= {fault}",
+            provider=provider,
+            hint="It gives a key, as text, each time it is called.",
+        )
+    return Secret(value.strip())
+
+
+def check_key(key: str, where: str, provider: str) -> None:
+    """Raises `AuthenticationError` for a key that no header can hold, without showing it."""
+    if fault := header_fault(key):
+        raise AuthenticationError(
+            f"the API key {where} cannot be one: it holds {fault}",
+            provider=provider,
+            hint="Copy it anew, without quotes, line breaks or anything around it.",
+        )
 
 
 def _extras(

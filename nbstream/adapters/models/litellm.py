@@ -13,17 +13,34 @@ from typing import Any, ClassVar
 import msgspec
 
 from nbstream.adapters.transport.failures import Endpoint
+from nbstream.adapters.transport.masking import Secret, secrets_of_headers
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.adapters.wires.openai_chat import ChatDecoder
 from nbstream.adapters.wires.sdk import plain_deep, sdk_error
-from nbstream.events import StreamEvent
-from nbstream.events.errors import AuthenticationError, NbstreamError, UsageError
+from nbstream.events import StreamEvent, Warning
+from nbstream.events.errors import (
+    AuthenticationError,
+    NbstreamError,
+    ProviderError,
+    UsageError,
+)
 
 from .base import ChatModel, ChatRequest, Feature, Preview
 from .chat_messages import chat_messages
 from .fitting import ANY, WORD, Ids, fit_ids, fit_names
-from .http_model import function_tools, own_tools, whole_characters, with_options
+from .http_model import (
+    MAX_CHANGES,
+    check_key,
+    function_tools,
+    key_from,
+    own_tools,
+    whole_characters,
+    with_options,
+)
 from .parameters import NAMES, chat_tool_choice, effort, is_own
+from .refusals import Memory, apply, refused
+
+_memory = Memory()
 
 
 class LiteLLM(ChatModel):
@@ -69,16 +86,15 @@ class LiteLLM(ChatModel):
             and name.endswith(("_KEY", "_TOKEN", "_SECRET"))
         )
         named = os.environ.get(self._key_name, "") if self._key_name else ""
-        hidden = (self.options.get("extra_headers") or {}).values()
+        hidden = secrets_of_headers(self.options.get("extra_headers") or {})
         values = (*given, *variables, named, *hidden)
-        return tuple(value for value in values if isinstance(value, str) and value)
+        return tuple(Secret(value) for value in values if isinstance(value, str) and value)
 
     def preview(self, request: ChatRequest) -> Preview:
         arguments = self._arguments(self._fitted(request))
         hidden = {"api_key", "extra_headers", "max_retries"}
-        return Preview(
-            "litellm.acompletion", {k: v for k, v in arguments.items() if k not in hidden}
-        )
+        body = apply(arguments, _memory.of(self._model))[0]
+        return Preview("litellm.acompletion", {k: v for k, v in body.items() if k not in hidden})
 
     def _fitted(self, request: ChatRequest) -> ChatRequest:
         messages = fit_names(fit_ids(request.messages, _IDS.get(self.provider, ANY)))
@@ -95,12 +111,26 @@ class LiteLLM(ChatModel):
             key_name=self._key_name or f"{_variable_stem(self.provider)}_API_KEY",
             secrets=self.secrets(),
         )
+        arguments, endpoint = await self._with_key(self._arguments(request), endpoint)
         decoder = ChatDecoder(endpoint)
         decoder.blocks.fragile = True
-        try:
-            stream = await litellm.acompletion(**self._arguments(request))
-        except Exception as error:
-            raise _hinted(sdk_error(error, endpoint)) from None
+        known = _memory.of(self._model)
+        stream: Any = None
+        for attempt in range(MAX_CHANGES + 1):
+            asked, left_out = apply(arguments, known)
+            for refusal in left_out if not attempt else ():
+                if refusal.loud:
+                    yield Warning(str(refusal))
+            try:
+                stream = await litellm.acompletion(**{**asked, "stream": True})
+                break
+            except Exception as error:
+                failure = _hinted(sdk_error(error, endpoint))
+            refusal = refused(failure, asked, known) if isinstance(failure, ProviderError) else None
+            if refusal is None or attempt == MAX_CHANGES:
+                raise failure
+            known = _memory.learn(refusal, self._model)
+            yield Warning(str(refusal), failure.message[:300])
         try:
             async for chunk in stream:
                 for event in decoder.take(plain_deep(chunk)):
@@ -118,11 +148,26 @@ class LiteLLM(ChatModel):
         for event in [*decoder.close(), *decoder.end()]:
             yield event
 
+    async def _with_key(
+        self, arguments: dict[str, Any], endpoint: Endpoint
+    ) -> tuple[dict[str, Any], Endpoint]:
+        """The arguments with a key that can be sent; a function gives one for each request."""
+        key = arguments.get("api_key")
+        if callable(key):
+            key = await key_from(key, self.provider, endpoint.secrets)
+            endpoint = msgspec.structs.replace(endpoint, secrets=(*endpoint.secrets, key))
+            name = "azure_ad_token" if self.provider == "azure" else "api_key"
+            arguments = {k: v for k, v in arguments.items() if k != "api_key"} | {name: str(key)}
+        elif isinstance(key, str):
+            where = f"in {self._key_name}" if self._key_name else "given as api_key="
+            check_key(key.strip(), where, self.provider)
+            arguments = {**arguments, "api_key": key.strip()}
+        return arguments, endpoint
+
     def _arguments(self, request: ChatRequest) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self._model,
             "messages": whole_characters(_messages(request.messages, self.provider)),
-            "stream": True,
             "stream_options": {"include_usage": True},
             "temperature": request.temperature,
             "max_tokens": request.max_tokens,
