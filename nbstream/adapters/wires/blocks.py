@@ -95,11 +95,6 @@ class Blocks:
         self._open[choice] = (kind, number)
         return number
 
-    @property
-    def in_thought(self) -> bool:
-        """Whether the last that was said is a thought."""
-        return any(kind == "thinking" for kind, _ in self._open.values())
-
     def new(self) -> int:
         """A number for a block of its own, such as an image."""
         self._open.clear()

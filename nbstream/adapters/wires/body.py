@@ -11,7 +11,7 @@ from nbstream.adapters.transport.http import Answer
 from nbstream.adapters.transport.lines import ArrayDecoder
 from nbstream.adapters.transport.sse import MAX_LINE, EventStreamDecoder, ServerEvent
 from nbstream.adapters.transport.wiretap import wiretap
-from nbstream.events import StreamEvent, TextDelta, ThinkingDelta, Warning
+from nbstream.events import StreamEvent, TextDelta, ThinkingDelta, ToolCallStart, Warning
 from nbstream.events.errors import NbstreamError, ProtocolError, StreamInterruptedError
 from nbstream.logs.recording import Answer as AnswerFacts
 
@@ -207,6 +207,11 @@ class Body:
         return error
 
 
+def _only_thought(events: Sequence[StreamEvent]) -> bool:
+    thought = any(isinstance(event, ThinkingDelta) for event in events)
+    return thought and not any(isinstance(event, (TextDelta, ToolCallStart)) for event in events)
+
+
 async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent, None]:
     """The events of an answer's body, the last of them `run_end`.
 
@@ -217,9 +222,12 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
         chunks = tap.chunks(chunks)
     broken: NbstreamError | None = None
     held: bool | None = None
+    latest: list[StreamEvent] = []
     try:
         async for chunk in chunks:
-            for event in body.feed(chunk):
+            events = body.feed(chunk)
+            latest = events or latest
+            for event in events:
                 yield event
             if held is None and (held := answer.silence.held_back(body.decoder.messages)):
                 yield Warning(
@@ -230,7 +238,7 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
                 break
         # it has said why it finished: take what follows, but do not wait for it
         clock = asyncio.get_running_loop().time
-        patience = LINGER_DOUBTFUL if body.decoder.blocks.in_thought else LINGER
+        patience = LINGER_DOUBTFUL if _only_thought(latest) else LINGER
         deadline = clock() + patience
         while not body.done:
             try:
