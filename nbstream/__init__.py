@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from .agents.tools import tool as tool
     from .agents.workflow import Step as Step
     from .agents.workflow import Workflow as Workflow
+    from .api import attach as attach
+    from .api import compare as compare
+    from .api import gather as gather
     from .api import record_to as record_to
     from .api import replay as replay
     from .api import show as show
     from .api import stream as stream
     from .batches.batch import StreamBatch as StreamBatch
-    from .batches.batch import gather as gather
     from .batches.group import StreamGroup as StreamGroup
-    from .batches.group import compare as compare
     from .config import configure as configure
     from .events import StreamEvent as StreamEvent
     from .events.errors import AuthenticationError as AuthenticationError
@@ -94,15 +95,15 @@ _ROOMS = {
     "adapters.models.openai_responses": ("OpenAIResponses",),
     "adapters.models.registry": ("model", "models", "register_model", "unregister_model"),
     "adapters.models.scripted": ("Scripted",),
-    "batches.batch": ("StreamBatch", "gather"),
+    "batches.batch": ("StreamBatch",),
     "widgets.chart": ("MetricsTable", "RateChart"),
     "config": ("configure",),
-    "batches.group": ("StreamGroup", "compare"),
+    "batches.group": ("StreamGroup",),
     "agents.history": ("History",),
     "render.response": ("Response",),
     "runs.stream": ("Stream",),
     "serve.app": ("asgi_app", "sse"),
-    "api": ("record_to", "replay", "show", "stream"),
+    "api": ("attach", "compare", "gather", "record_to", "replay", "show", "stream"),
     "agents.tools": ("Tool", "tool"),
     "widgets.stream": ("StreamView",),
     "agents.workflow": ("Step", "Workflow"),
@@ -119,8 +120,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nbstream' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{room}", __name__), name)
     if room not in ("events", "events.errors"):
-        for displays in ("notebook", "marimo"):
-            importlib.import_module(f".hosts.{displays}", __name__)
+        importlib.import_module(".hosts", __name__)  # what is shown finds who shows it
     globals()[name] = value
     return value
 

@@ -19,7 +19,7 @@ FLOORS = [
     {"_version", "events.union", "events.errors", "agents.fill", "wire.bundle"},
     {
         "events.order",
-        "fold.sampling",
+        "fold.series",
         "render.picture",
         "fold.tables",
         "logs.event_list",

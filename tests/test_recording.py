@@ -237,7 +237,7 @@ def test_a_replay_measures_what_was_recorded(tmp_path, speed):
 
 
 def test_a_recorded_stall_is_not_told_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr("nbstream.runs.pump.STALL_AFTER", 0.2)
+    monkeypatch.setattr("nbstream.runs.writer.STALL_AFTER", 0.2)
 
     async def events():
         yield TextDelta(0, "one ")

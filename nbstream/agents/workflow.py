@@ -27,14 +27,14 @@ from nbstream.events import (
     Usage,
 )
 from nbstream.events.errors import NbstreamError, UsageError
-from nbstream.runs.reader import Reader, every_event
+from nbstream.runs.iterator import StreamIterator, every_event
 from nbstream.runs.stream import Stream
 
 from .agent import Agent
 from .fill import fill
 from .nested import Nested
 from .results import result_of
-from .tools import invoke
+from .tools import invoke, is_async
 
 Context = dict[str, Any]
 
@@ -85,7 +85,7 @@ class Step:
             return self.agent.stream(prompt)
         assert self.handler is not None
         handled = _Handled(self.handler, context, self.name)
-        source = Source(events=handled.events, turn=handled)
+        source = Source(events=handled.events, portable=not is_async(self.handler), turn=handled)
         return Stream(source, timeouts=Timeouts(first=None, between=None), retries=0)
 
     def __repr__(self) -> str:
@@ -160,7 +160,10 @@ class Workflow:
         agents = [step.agent for stage in self.stages for step in stage if step.agent]
         source = Source(
             events=run.events,
-            portable=all(tool.threaded for agent in agents for tool in agent.tools),
+            portable=all(tool.threaded for agent in agents for tool in agent.tools)
+            and not any(
+                is_async(step.handler) for stage in self.stages for step in stage if step.handler
+            ),
             turn=run,
         )
         timeouts = Timeouts(first=None, between=None)
@@ -282,7 +285,7 @@ class _Handled(Turn):
         self._stream = stream
         if self._attended:
             stream.attend()
-        reader = Reader(stream, every_event)
+        reader = StreamIterator(stream, every_event)
         try:
             async for event in reader:
                 if not isinstance(event, (RunStart, RunEnd, Error)):

@@ -353,7 +353,5 @@ def to_builtins(event: StreamEvent) -> dict[str, Any]:
 
 
 def stamp(event: StreamEvent, seq: int, time: float) -> StreamEvent:
-    """Give a just made event its place in the run. Only the run does this, once, before anyone sees it."""
-    msgspec.structs.force_setattr(event, "seq", seq)
-    msgspec.structs.force_setattr(event, "time", time)
-    return event
+    """The event at its place in the run, as a new value: a source may give the same object many times."""
+    return msgspec.structs.replace(event, seq=seq, time=time)

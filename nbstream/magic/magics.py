@@ -17,12 +17,12 @@ from typing import Any
 import traitlets as t
 from traitlets.config import Configurable
 
+from nbstream import host
 from nbstream.agents.fill import fill
 from nbstream.agents.history import History
-from nbstream.batches.group import StreamGroup, compare
+from nbstream.batches.group import StreamGroup
 from nbstream.config import setting
 from nbstream.events.errors import AuthenticationError, NbstreamError, UsageError
-from nbstream.hosts.notebook import present, show_group
 from nbstream.render.response import Response
 from nbstream.runs.stream import Stream
 
@@ -162,7 +162,7 @@ class StreamMagics(Configurable):
         run.on(lambda _: self.running.discard(run), "run_end")
         if options.record:
             run.record(options.record, options.raw)
-        present(
+        host.present(
             run,
             format=options.format,
             thinking="hidden" if options.hide_thinking else "auto",
@@ -179,6 +179,8 @@ class StreamMagics(Configurable):
     def _compare(
         self, options: argparse.Namespace, arguments: dict[str, Any], prompt: str
     ) -> StreamGroup:
+        from nbstream.api import compare
+
         models = self._compared(options)
         del arguments["model"]
         group = compare(prompt, models, **arguments)
@@ -190,7 +192,7 @@ class StreamMagics(Configurable):
                 stream.record(path.with_stem(f"{path.stem}-{n}"), options.raw)
             self.running.add(stream)
             stream.on(lambda _, ended=stream: self.running.discard(ended), "run_end")
-        show_group(group)
+        host.present(group)
         return group
 
     def _finish(

@@ -20,6 +20,8 @@ class Turn:
     output: Any = None
     structured: bool = False
     note: str = ""
+    #: Whether some of it runs on the event loop that ran where it was started.
+    bound: bool = False
 
     @property
     def busy(self) -> bool:

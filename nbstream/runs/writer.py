@@ -8,9 +8,9 @@ waiting ──content──▶ running ──run_end──▶ ended
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -22,6 +22,7 @@ from nbstream.events import (
     CONTENT_EVENTS,
     Error,
     FinishReason,
+    IterationEnd,
     IterationStart,
     Raw,
     Retry,
@@ -32,26 +33,34 @@ from nbstream.events import (
     Warning,
     decode,
     encode,
+    stamp,
 )
 from nbstream.events.errors import NbstreamError, StreamTimeoutError
 from nbstream.events.order import Order
+from nbstream.logs.file import FileLog
+from nbstream.logs.log import Approve, Log, Request, Stop, Watch
 
+from .loops import current_task, running_loop
 from .retry import attempts
+
+#: Seconds between two looks at what readers in other processes ask for.
+POLL = 0.1
+
+#: Seconds that the next request of a run waits for callbacks to have heard of the last.
+PATIENCE = 0.1
 
 #: Seconds without content after which a run says that it is waiting.
 STALL_AFTER = 5.0
 
-Emit = Callable[[StreamEvent], bool]
 
-
-class Pump:
-    """The task of one run. `emit` gets each event and returns False when nobody listens any more."""
+class Writer:
+    """The task of one run, and the only one that writes its log: numbers, times and what readers ask for."""
 
     def __init__(
-        self, source: Source, emit: Emit, *, timeouts: Timeouts, retries: int, title: str
+        self, source: Source, log: Log, *, timeouts: Timeouts, retries: int, title: str
     ) -> None:
         self._source = source
-        self._emit_to = emit
+        self._log = log
         self._timeouts = timeouts
         self._retries = retries
         self._title = title
@@ -59,42 +68,104 @@ class Pump:
         self._ended = False
         self._got_content = False
         self._error: NbstreamError | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._began = self._active = 0.0
         self._recorded = 0.0
+        self._seq = 0
         self._stalled = False
         self._timer: asyncio.TimerHandle | None = None
         self.taps: list[Tap] = []
+        log.handle(self._handle)
 
     @property
     def error(self) -> NbstreamError | None:
         """What the source raised or a time limit made, once the run has failed."""
         return self._error
 
-    async def run(self) -> None:
-        """Run the source to its end. Never raises but `CancelledError`."""
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Where it runs; None before the start."""
+        return self._loop
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the source on `loop`, from any thread, with the context of the caller."""
+        self._loop = loop
+        if running_loop() is loop:
+            # The loop holds its tasks weakly; this one is held here.
+            self._task = loop.create_task(self._run())
+        else:
+            context = contextvars.copy_context()
+
+            def begin() -> None:
+                self._task = loop.create_task(self._run(), context=context)
+
+            loop.call_soon_threadsafe(begin)
+
+    async def _run(self) -> None:
+        """Run the source to its end. Raises nothing but `CancelledError`, whatever the source raises."""
         self._task = asyncio.current_task()
+        if self._ended:  # stopped before it began
+            return
         listen(*self.taps)
         self._begin()
         self._watch()
+        if isinstance(self._log, FileLog):
+            self._poll(self._log)
         try:
             await self._follow()
             self._end(RunEnd("unknown", incomplete=True))
         except asyncio.CancelledError:
-            self.stop()
+            self._finish("stopped")
             raise
-        except Exception as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            self._finish("stopped")
+        except (
+            BaseException
+        ) as error:  # also SystemExit: what user code raises is this run's own affair
             self._fail(error)
-        except BaseException:
-            self.stop()
-            raise
 
     def stop(self) -> None:
-        """End now with what has arrived, then close the source. Call it on the run's own loop."""
-        self._begin()
-        self._finish("stopped")
+        """End now with what has arrived, then close the source. From any thread, at any time."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            # Never begun, or its loop was closed under it: nobody else can write.
+            self._begin()
+            self._finish("stopped")
+        elif running_loop() is loop:
+            self._finish("stopped")
+        else:
+            loop.call_soon_threadsafe(self._finish, "stopped")
 
-    def elapsed(self) -> float:
+    def warn(self, message: str, detail: str = "") -> None:
+        """Say something odd in the run, from any thread; in vain once it has ended."""
+        loop = self._loop
+        if loop is None or running_loop() is loop:
+            if self._began:
+                self._emit(Warning(message, detail))
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(self._emit, Warning(message, detail))
+
+    def _handle(self, request: Request) -> bool:
+        turn = self._source.turn
+        match request:
+            case Stop():
+                self.stop()
+                return True
+            case Approve(call_id, approved):
+                return turn is not None and turn.decide(call_id, approved)
+            case Watch():
+                if turn is not None:
+                    turn.attend()
+                return turn is not None
+
+    def _poll(self, log: FileLog) -> None:
+        """Hear what readers in other processes ask for, some times a second."""
+        if not self._ended:
+            log.poll()
+            asyncio.get_running_loop().call_later(POLL, self._poll, log)
+
+    def _elapsed(self) -> float:
         """Seconds since the run began, to a tenth of a millisecond; as recorded in a replay."""
         if self._source.recorded:
             return self._recorded
@@ -116,8 +187,16 @@ class Pump:
         async with aclosing(attempts(source.events, retries)) as events:
             async for event in events:
                 self._take(event)
+                if type(event) is IterationEnd:
+                    await self._heard()
                 if self._ended:
                     return
+
+    async def _heard(self) -> None:
+        """Before the model is asked again: a callback that stops the run is heard, unless its loop is busy."""
+        deadline = time.monotonic() + PATIENCE
+        while self._log.pending and not self._ended and time.monotonic() < deadline:
+            await asyncio.sleep(0.001)
 
     def _take(self, event: StreamEvent) -> None:
         self._recorded = event.time
@@ -191,7 +270,7 @@ class Pump:
 
     # ── the end ───────────────────────────────────────────────────────────────
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         if self._ended:
             return
         if not isinstance(error, NbstreamError):
@@ -209,22 +288,28 @@ class Pump:
         """End first, clean up after: a source that is slow to close keeps nobody waiting."""
         if self._ended:
             return
+        self._begin()
         self._end(RunEnd(reason, incomplete=True), error)
-        if self._task is not None and self._task is not asyncio.current_task():
+        if self._task is not None and self._task is not current_task():
             self._task.cancel()
 
     def _end(self, event: RunEnd, error: Error | None = None) -> None:
+        """The last events of the run. Whatever fails here, `run_end` is said."""
         if self._ended:
             return
-        if self._source.turn is not None:
-            for last in self._source.turn.farewell():
-                self._emit(last)
-        for closing in self._order.closing():
-            self._emit(closing)
+        try:
+            if self._source.turn is not None:
+                for last in self._source.turn.farewell():
+                    self._emit(last)
+            for closing in self._order.closing():
+                self._emit(closing)
+        except Exception as odd:
+            self._emit(Warning(f"the end of the run was not tidy: {type(odd).__name__}"))
         if error is not None:
             self._emit(error)
-        self._emit(event)
         self._ended = True
+        # Past the order: a run that could not close what it had opened ends all the same.
+        self._write(event)
         if self._timer:
             self._timer.cancel()
 
@@ -237,10 +322,11 @@ class Pump:
             event = Warning(f"out of order: {rule}", encode(event)[:500].decode("utf-8", "ignore"))
             if self._order.violation(event):
                 return
-        if not self._emit_to(event):
-            self._ended = True
-            if self._task is not None:
-                self._task.cancel()
+        self._write(event)
+
+    def _write(self, event: StreamEvent) -> None:
+        seq, self._seq = self._seq, self._seq + 1
+        self._log.append(stamp(event, seq, self._elapsed()))
 
     def _masked(self, text: str) -> str:
         return mask(text, self._source.secrets)
