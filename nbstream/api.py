@@ -10,6 +10,7 @@ import msgspec
 
 from . import host, hosts  # noqa: F401  (the hosts register with the port)
 from .adapters.models.base import ChatModel, ChatRequest, Preview, Prompt, SecretsOf
+from .adapters.models.options import misspelt
 from .adapters.models.registry import model as find_model
 from .adapters.sources.recorded import recorded
 from .adapters.sources.source import Source
@@ -68,7 +69,7 @@ def stream(
     `reasoning` ("low", "medium", "high", a number of tokens, or False), `tool_choice` ("auto", "none",
     "required" or a tool's name), `cache=True`, `seed` and `user` go to each provider under its own names.
     `extra_headers` and `extra_body` are added to the request. Other keyword arguments go to the provider as
-    they are.
+    they are; one that looks misspelt gets a `warning` event.
 
     Raises `UsageError` for an unknown model, and for `max_cost` with a model whose price is not known. What
     goes wrong later is raised by awaiting the stream.
@@ -106,7 +107,7 @@ def stream(
             approval=Approval(approve),
             retries=attempts,
             history=history,
-        )
+        ).warned(misspelt(request.options))
         kept = _log_of(setting("log", log), chat)
         return Stream(source, title=title, timeouts=timeouts, retries=0, budget=budget, log=kept)
     if given:
@@ -189,7 +190,7 @@ def _asking(chat: ChatModel, request: ChatRequest) -> Source:
         provider=chat.provider,
         restartable=True,
         secrets=SecretsOf(chat, request),
-    )
+    ).warned(misspelt(request.options))
 
 
 def show(source: Any, title: str = "", **options: Any) -> Stream:

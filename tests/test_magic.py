@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -224,3 +225,43 @@ def test_a_further_cell_is_light(shell):
     before_first_token = [s for kind, s in cell.sizes if kind in ("comm_open", "display_data")]
     assert len(before_first_token) == 2
     assert sum(before_first_token) < 8_000
+
+
+HELD = """
+def held():
+    shell = get_ipython()
+    magics = shell.magics_manager.magics
+    return (
+        [each for calls in shell.events.callbacks.values() for each in calls],
+        list(shell.input_transformers_cleanup),
+        [each for each in shell.configurables if "nbstream" in type(each).__module__],
+        sorted(magics["line"]) + sorted(magics["cell"]),
+        sorted(name for name in vars(shell) if "nbstream" in name),
+    )
+before = held()
+"""
+
+
+def test_unloading_gives_back_everything():
+    with running_kernel() as kernel:
+        kernel.run(HELD)
+        for _ in range(3):
+            kernel.run("%load_ext nbstream\nassert held() != before")
+            assert kernel.run("%%stream demo\nhello").status == "ok"
+            assert kernel.run("1 / 0").status == "error"
+            assert kernel.run("%unload_ext nbstream").status == "ok"
+        assert kernel.run("print([b for a, b in zip(before, held()) if a != b])").printed == "[]\n"
+        assert "UsageError" in kernel.run("%%stream demo\nhello").printed
+
+
+def test_a_dry_run_shows_where_it_goes_and_the_whole_body(shell):
+    line = "m --api-base http://127.0.0.1:9/v1?api_key=hidden-4711 -t 0.5 --reasoning low --seed 7"
+    printed = shell.run(f"%%stream {line} -o min_p 0.1 --dry-run\nhello").printed
+    assert "POST http://127.0.0.1:9/v1/chat/completions" in printed
+    assert "hidden-4711" not in printed
+    body = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])
+    assert body["messages"] == [{"role": "user", "content": "hello"}]
+    assert {"temperature": 0.5, "reasoning_effort": "low", "seed": 7, "min_p": 0.1}.items() <= (
+        body.items()
+    )
+    assert "no provider is called" in shell.run("%%stream opnai/gpt-4o --dry-run\nhi").error

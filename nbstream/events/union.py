@@ -1,7 +1,7 @@
 """The one data type that flows through nbstream: a closed union of small frozen values.
 
 Adapters make events, folds read them, recordings store them, the wire carries them and the browser
-folds the same values again (`js/src/protocol.gen.ts` is generated from this file). There is no second
+folds the same values again (`js/src/protocol/events.ts` is generated from this file). There is no second
 vocabulary. This file knows no socket, no clock and no provider.
 
 JSON form: one object, `type` first, fields at their default left out. Unknown fields are ignored; an

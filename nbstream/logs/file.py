@@ -34,8 +34,8 @@ class FileLog(Log):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
-        self.path = Path(path).absolute()
-        self.url = str(self.path)
+        self.path: Path = Path(path).absolute()
+        self.url: str = str(self.path)
         if self.path.exists() and self.path.stat().st_size:
             raise UsageError(
                 f"{self.path} holds a run already.", hint="nbstream.attach(path) follows it."
@@ -74,8 +74,8 @@ class FollowedFile(Log):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
-        self.path = Path(path).absolute()
-        self.url = str(self.path)
+        self.path: Path = Path(path).absolute()
+        self.url: str = str(self.path)
         try:
             self._file: BinaryIO = open(self.path, "rb")  # noqa: SIM115
         except OSError as error:

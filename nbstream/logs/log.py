@@ -51,8 +51,8 @@ class Log:
     url: str = ""
 
     def __init__(self) -> None:
-        self.events = EventList()
-        self.ended = False
+        self.events: EventList = EventList()
+        self.ended: bool = False
         self._lock = threading.Lock()
         self._followers: tuple[Follower, ...] = ()
         self._waiters: list[Callable[[], None]] = []

@@ -86,7 +86,7 @@ class Recorder:
     """
 
     def __init__(self, path: str | Path, failed: Callable[[str], None] | None = None) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._failed = failed
         self._file: BinaryIO | None = None
         self._began = 0.0

@@ -19,9 +19,11 @@ class Portal:
     """A loop that outlives what is thrown at it, and the thread that runs it."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._closing = False
-        self.thread = threading.Thread(target=self._run, name="nbstream", daemon=True)
+        self.thread: threading.Thread = threading.Thread(
+            target=self._run, name="nbstream", daemon=True
+        )
         self.thread.start()
 
     @property

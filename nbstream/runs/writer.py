@@ -195,7 +195,7 @@ class Writer:
     async def _heard(self) -> None:
         """Before the model is asked again: a callback that stops the run is heard, unless its loop is busy."""
         deadline = time.monotonic() + PATIENCE
-        while self._log.pending and not self._ended and time.monotonic() < deadline:
+        while self._log.pending and not self._ended and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
     def _take(self, event: StreamEvent) -> None:

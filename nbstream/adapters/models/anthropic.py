@@ -29,7 +29,7 @@ class Anthropic(HTTPModel):
     """
 
     provider = "anthropic"
-    key_names = ("ANTHROPIC_API_KEY",)
+    key_names: tuple[str, ...] = ("ANTHROPIC_API_KEY",)
     key_needed = True
     ids = WORD
     lacks = ("seed",)

@@ -24,7 +24,7 @@ class Gemini(HTTPModel):
     """
 
     provider = "gemini"
-    key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    key_names: tuple[str, ...] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     key_needed = True
     lacks = ("user",)
     features: ClassVar[frozenset[Feature]] = frozenset(

@@ -56,7 +56,7 @@ class HTTPModel(ChatModel):
     """
 
     key_names: tuple[str, ...] = ()
-    key_needed = False
+    key_needed: bool = False
     #: Which ids of tool calls the provider takes.
     ids: Ids = ANY
     #: Which of the parameters of a request the provider has no field for.
@@ -76,11 +76,15 @@ class HTTPModel(ChatModel):
         max_line: int = MAX_LINE,
         **options: Any,
     ) -> None:
-        self.base_url = check_url(base_url or self.home())
+        self.base_url: str = check_url(base_url or self.home())
         self.name = model
-        self.headers = {name: Secret(value) for name, value in (headers or {}).items()}
+        self.headers: dict[str, str] = {
+            name: Secret(value) for name, value in (headers or {}).items()
+        }
         self.verify = verify
-        self.timeouts = Timeouts(total=timeout) if isinstance(timeout, (int, float)) else timeout
+        self.timeouts: Timeouts | None = (
+            Timeouts(total=timeout) if isinstance(timeout, (int, float)) else timeout
+        )
         self.streaming = stream
         self.max_line = max_line
         named = [name for name in NAMES if name in options and not is_own(name, options[name])]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
-from nbstream.events import StreamEvent
+from nbstream.events import StreamEvent, Warning
 
 
 class Turn:
@@ -63,3 +64,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return (
             f"<Source {self.provider}/{self.model}>" if self.provider else f"<Source {self.model}>"
         )
+
+    def warned(self, message: str) -> Source:
+        """The same with a warning before its first event, said once; itself where `message` is empty."""
+        if not message:
+            return self
+        warnings = [Warning(message)]
+
+        async def events() -> AsyncGenerator[StreamEvent, None]:
+            while warnings:
+                yield warnings.pop()
+            async with aclosing(self.events()) as given:
+                async for event in given:
+                    yield event
+
+        return msgspec.structs.replace(self, events=events)
