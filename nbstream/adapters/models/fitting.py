@@ -44,18 +44,23 @@ def shortened(longest: int) -> Ids:
     return Ids(longest=longest)
 
 
-def fit_ids(messages: Sequence[Message], rule: Ids = ANY) -> list[Message]:
-    """`messages` with ids that the provider takes, no two calls with the same; a result keeps its call's."""
+def fit_ids(messages: Sequence[Message], rule: Ids = ANY, provider: str = "") -> list[Message]:
+    """`messages` with ids that the provider takes, no two calls with the same; a result keeps its call's.
+
+    An answer of `provider` itself, which goes back as it came, keeps the ids that it came with.
+    """
     fitted: dict[str, str] = {}
     used: set[str] = set()
     made: list[Message] = []
     for turn, message in enumerate(messages):
         if calls := message.get("tool_calls"):
             new = []
+            carry = message.get("carry")
+            own = isinstance(carry, dict) and provider and carry.get("provider") == provider
             for call in calls:
                 given = str(call.get("id") or "")
                 call_id = given
-                if not rule.takes(given) or given in used:
+                if not own and (not rule.takes(given) or given in used):
                     call_id = rule.made_of(given, turn if given in used or not given else 0)
                     n = 0
                     while call_id in used:

@@ -177,7 +177,7 @@ class HTTPModel(ChatModel):
     def fitted(self, request: ChatRequest) -> ChatRequest:
         """The request with the model's own defaults, and with ids and names that the provider takes."""
         missing = {n: v for n, v in self.defaults.items() if getattr(request, n) is None}
-        messages = fit_names(fit_ids(request.messages, self.ids))
+        messages = fit_names(fit_ids(request.messages, self.ids, self.provider))
         return msgspec.structs.replace(request, messages=messages, **missing)
 
     def preview(self, request: ChatRequest) -> Preview:
