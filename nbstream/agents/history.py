@@ -1,4 +1,8 @@
-"""A conversation: its turns, each from a prompt to the last answer to it."""
+"""A conversation: its turns, each from a prompt to the last answer to it.
+
+A message of the assistant may hold, beside what everybody's form says, a `carry`: the answer in its
+provider's own form, which that provider gets back.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, overload
+
+from nbstream.events.carry import fingerprint
+from nbstream.events.json import decode_json
 
 Message = dict[str, Any]
 
@@ -93,7 +100,26 @@ def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     ]
     if signed:
         message["thinking_blocks"] = signed
+    if transcript.carry:
+        message["carry"] = {**transcript.carry, "of": fingerprint(message["content"])}
     return message
+
+
+def renamed(value: Any, names: dict[str, str]) -> Any:
+    """A `carry` in which calls have the ids that they have in this run."""
+    if isinstance(value, dict):
+        return {
+            names.get(key, key): names.get(inner, inner)
+            if key in _IDS and isinstance(inner, str)
+            else renamed(inner, names)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [renamed(inner, names) for inner in value]
+    return value
+
+
+_IDS = {"id", "call_id", "tool_use_id"}
 
 
 def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
@@ -109,9 +135,21 @@ def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
 
 
 def _arguments(call: Any) -> str:
-    if call.error:
+    """The arguments as the text of a JSON object, which every server takes, whatever the model wrote."""
+    if isinstance(call.arguments, dict):
+        return _same_text(call) or json.dumps(call.arguments, ensure_ascii=False)
+    if call.error or call.arguments is None:
         return "{}"
-    return call.arguments_text or json.dumps(call.arguments or {}, ensure_ascii=False)
+    return json.dumps({"arguments": call.arguments}, ensure_ascii=False)
+
+
+def _same_text(call: Any) -> str:
+    """The model's own words where they are JSON: a server's cache knows them."""
+    text = call.arguments_text
+    try:
+        return text if text and decode_json(text) == call.arguments else ""
+    except ValueError:
+        return ""
 
 
 def result_message(call_id: str, text: str) -> Message:

@@ -26,11 +26,13 @@ from nbstream.events import (
     RunEnd,
     StreamEvent,
     ToolApproval,
+    ToolCallEnd,
     ToolProgress,
     ToolResult,
     Warning,
 )
 from nbstream.events.errors import NbstreamError, OutputValidationError, ToolError
+from nbstream.events.nearly import fit
 from nbstream.fold.parts import ToolPart
 from nbstream.fold.transcript import Transcript
 from nbstream.runs.cassettes import request_events
@@ -39,6 +41,7 @@ from nbstream.runs.stream import Stream
 
 from .approval import Approval
 from .history import History, Message, result_message, said
+from .history import renamed as with_ids
 from .nested import Nested
 from .results import Image, result_of
 from .schema import Schema
@@ -83,6 +86,7 @@ class AgentTurn(Turn):
         self._schema = schema
         self.structured = schema is not None
         self._repairs = 1 if repair else 0
+        self._repair: str | None = None
         self._approval = approval or Approval()
         self._retries = retries
         self._history = history
@@ -96,6 +100,7 @@ class AgentTurn(Turn):
         self._nested: dict[str, Nested] = {}
         self._block = 0
         self._ids: set[str] = set()
+        self._consents: set[str] = set()  # calls of the provider's that wait for consent
         self._steps: dict[str, int] = {}
 
     @property
@@ -173,16 +178,19 @@ class AgentTurn(Turn):
                         yield event
             self._settle()
             repair = None
-            if self._schema and not calls and end.finish_reason == "stop":
-                repair = self._validate(text)
+            if self._schema and not calls and end.finish_reason in ("stop", "unknown"):
+                async with aclosing(self._validated(text, end)) as events:
+                    async for event in events:
+                        yield event
+                repair, self._repair = self._repair, None
             if usage is not None:
                 usage = msgspec.structs.replace(usage, seq=0, time=0.0)
-            yield IterationEnd(iteration, usage, end.finish_reason)
+            yield IterationEnd(iteration, usage, end.finish_reason, end.carry)
             if repair is not None:
                 self._messages.append({"role": "user", "content": repair})
                 yield Reset(first_block, "the answer did not fit its type")
             elif last or not calls:
-                yield end
+                yield msgspec.structs.replace(end, carry=None)  # the iteration has it
                 return
 
     def _next_request(self) -> ChatRequest:
@@ -203,19 +211,42 @@ class AgentTurn(Turn):
         ask = partial(request_events, self._model, request)
         async with aclosing(attempts(ask, self._retries)) as events:
             async for event in events:
+                changes: dict[str, Any] = {}
                 block = getattr(event, "block", None)
                 if block is not None:
                     if shift:
-                        msgspec.structs.force_setattr(event, "block", block + shift)
+                        changes["block"] = block + shift
                     if block + shift >= self._block and not isinstance(event, Reset):
                         self._block = block + shift + 1
+                new = ""
                 if (call_id := getattr(event, "call_id", None)) is not None:
                     new = renamed.get(call_id) or self._new_id(call_id)
                     if new != call_id:
-                        msgspec.structs.force_setattr(event, "call_id", new)
+                        changes["call_id"] = new
                     renamed[call_id] = new
+                if isinstance(event, ToolCallEnd):
+                    part = self._said.call(new)
+                    name = part.name if part else ""
+                    value, fitted = self._fitted(name, event.arguments)
+                    if fitted:
+                        changes["arguments"] = value
+                        yield Warning(f"JSON inside a string was read in the arguments of {name}")
+                elif isinstance(event, RunEnd) and event.carry is not None:
+                    changes["carry"] = with_ids(event.carry, renamed)
+                elif isinstance(event, ToolApproval) and event.decision == "requested":
+                    self._approval.ask(new)
+                    self._consents.add(new)
+                if changes:
+                    event = msgspec.structs.replace(event, **changes)
                 self._said.apply(event)
                 yield event
+
+    def _fitted(self, name: str, arguments: Any) -> tuple[Any, bool]:
+        """Arguments in which a model encoded an object or a list as a string, decoded before anyone sees them."""
+        tool = self._tools.get(name)
+        if tool is None or not isinstance(arguments, dict):
+            return arguments, False
+        return fit(arguments, tool.schema.json)
 
     def _new_id(self, call_id: str) -> str:
         """Some servers number their calls anew in each answer."""
@@ -228,7 +259,7 @@ class AgentTurn(Turn):
 
     def _settle(self) -> None:
         """The model's answer and its tools' results become messages."""
-        if not (self._said.text or self._said.refusal or self._calls):
+        if not (self._said.text or self._said.refusal or self._calls or self._said.carry):
             return
         self._messages.append(said(self._said, self._calls))
         for call in self._calls:
@@ -245,17 +276,20 @@ class AgentTurn(Turn):
         if history is not None and len(self._messages) > self._prompts:
             history.add(self._messages)
 
-    def _validate(self, text: str) -> str | None:
-        """Set the output, or say how to ask for a repair. Raises `OutputValidationError`."""
+    async def _validated(self, text: str, end: RunEnd) -> AsyncGenerator[StreamEvent, None]:
+        """Set the output, or say in `_repair` how to ask for it. Raises `OutputValidationError`."""
         assert self._schema is not None
         try:
-            self.output = self._schema.parse(text)
+            self.output, mended = self._schema.read(text)
+            if mended:
+                yield Warning(f"the answer was mended: {mended}")
         except OutputValidationError as error:
+            if end.incomplete:
+                return  # it was cut off, which the run says itself
             if not self._repairs:
                 raise
             self._repairs -= 1
-            return REPAIR.format(errors="; ".join(map(str, error.errors)))
-        return None
+            self._repair = REPAIR.format(errors="; ".join(map(str, error.errors)))
 
     # ── tools ─────────────────────────────────────────────────────────────────
 
@@ -295,6 +329,13 @@ class AgentTurn(Turn):
         call_id = call.call_id
         began: float | None = None
         try:
+            if call_id in self._consents:  # the provider runs it, and asks first
+                decision = await self._approval.answer(call_id)
+                emit(ToolApproval(call_id, decision))
+                allowed = decision == "approved"
+                text = "approved" if allowed else NOT_RUN[decision]
+                emit(self._result(call_id, text, error=not allowed))
+                return
             tool = self._tool(call)
             if await self._approval.needed(tool, call.arguments):
                 self._approval.ask(call_id)
