@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, overload
 
+from nbstream.adapters.models.fitting import wire_name
 from nbstream.events.errors import OutputValidationError, ToolError, UsageError
 from nbstream.runs.stream import Stream
 
@@ -53,10 +54,15 @@ class Tool:
         return Schema.of_parameters(self.function)
 
     @property
+    def wire_name(self) -> str:
+        """The name as every provider takes it; the model calls the tool by this one."""
+        return wire_name(self.name)
+
+    @property
     def spec(self) -> dict[str, Any]:
         """What the model is told, in the OpenAI form."""
         function = {
-            "name": self.name,
+            "name": self.wire_name,
             "description": self.description,
             "parameters": self.schema.json,
         }
@@ -135,9 +141,10 @@ def as_tools(tools: Iterable[Any]) -> list[Tool]:
                     f"{each!r} is not a tool.", hint="A tool is a function, an Agent or @nb.tool."
                 )
             each = tool(each)
-        if each.name in made:
-            raise UsageError(f"Two tools are called {each.name!r}.", hint="@nb.tool(name=…)")
-        made[each.name] = each
+        if (same := made.get(each.wire_name)) is not None:
+            names = " and ".join(dict.fromkeys(repr(tool.name) for tool in (same, each)))
+            raise UsageError(f"Two tools are called {names}.", hint="@nb.tool(name=…)")
+        made[each.wire_name] = each
     return list(made.values())
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from nbstream.adapters.models.base import ChatModel, ChatRequest
+from nbstream.adapters.models.base import ChatModel, ChatRequest, SecretsOf
 from nbstream.adapters.sources.source import Source, Turn
 from nbstream.events import (
     ContentPart,
@@ -81,7 +81,7 @@ class AgentTurn(Turn):
     ) -> None:
         self._model = model
         self._request = request
-        self._tools = {tool.name: tool for tool in tools}
+        self._tools = {tool.wire_name: tool for tool in tools}
         self._max_iterations = max_iterations
         self._schema = schema
         self.structured = schema is not None
@@ -110,7 +110,7 @@ class AgentTurn(Turn):
             model=self._model.name,
             provider=self._model.provider,
             portable=all(tool.threaded for tool in self._tools.values()),
-            secrets=self._model.secrets(),
+            secrets=SecretsOf(self._model, self._request),
             turn=self,
         )
 
@@ -194,8 +194,12 @@ class AgentTurn(Turn):
                 return
 
     def _next_request(self) -> ChatRequest:
+        # a tool that must be called has been: asked for again, it would be called for ever
+        forced = self._request.tool_choice not in (None, "auto", "none") and self._results
         return msgspec.structs.replace(
-            self._request, messages=[*self._request.messages, *map(dict, self._messages)]
+            self._request,
+            messages=[*self._request.messages, *map(dict, self._messages)],
+            tool_choice=None if forced else self._request.tool_choice,
         )
 
     async def _ask(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
@@ -415,12 +419,31 @@ def turn(
     """
     runnable = as_tools(tools)
     schema = None if output_type is None else Schema.of(output_type)
-    if runnable:
-        request = msgspec.structs.replace(request, tools=[tool.spec for tool in runnable])
-    if schema is not None:
-        request = _asking_for(schema, request, model)
+    request = _request_for(model, request, runnable, schema)
     model.load()
     return AgentTurn(model, request, prompt, tools=runnable, schema=schema, **options).source
+
+
+def request_for(
+    model: ChatModel, request: ChatRequest, tools: Iterable[Any], output_type: Any
+) -> ChatRequest:
+    """The request that asks for such an answer, and tells of the tools.
+
+    Raises `UsageError` for what is not a tool or a type.
+    """
+    schema = None if output_type is None else Schema.of(output_type)
+    return _request_for(model, request, as_tools(tools), schema)
+
+
+def _request_for(
+    model: ChatModel, request: ChatRequest, tools: list[Tool], schema: Schema | None
+) -> ChatRequest:
+    if tools:
+        request = msgspec.structs.replace(request, tools=[tool.spec for tool in tools])
+        by_name = {tool.name: tool.wire_name for tool in tools}
+        if isinstance(request.tool_choice, str) and request.tool_choice in by_name:
+            request = msgspec.structs.replace(request, tool_choice=by_name[request.tool_choice])
+    return request if schema is None else _asking_for(schema, request, model)
 
 
 def _asking_for(schema: Schema, request: ChatRequest, model: ChatModel) -> ChatRequest:

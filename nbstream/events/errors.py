@@ -55,7 +55,10 @@ class UsageError(NbstreamError, ValueError):
 
 
 class ProviderError(NbstreamError):
-    """`status` is the HTTP status, `retry_after` in seconds, `body` the provider's own text (bounded)."""
+    """`status` is the HTTP status, `retry_after` in seconds, `body` the provider's own text (bounded).
+
+    `code` holds the provider's own codes, parted by spaces, `param` the parameter that it names.
+    """
 
     kind: ClassVar[ErrorKind] = "provider"
 
@@ -71,9 +74,13 @@ class ProviderError(NbstreamError):
         body: str = "",
         partial: str = "",
         retryable: bool | None = None,
+        code: str = "",
+        param: str = "",
     ) -> None:
         super().__init__(message, hint=hint, partial=partial)
         self.status = status
+        self.code = code
+        self.param = param
         self.provider = provider
         self.request_id = request_id
         self.retry_after = retry_after

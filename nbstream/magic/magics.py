@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import builtins
 import difflib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -144,7 +145,9 @@ class StreamMagics(Configurable):
             **options.options,
         }
         if options.dry_run:
-            print(dry_run(arguments, chat.history, content))
+            history = None if options.no_history else chat.history
+            for each in self._compared(options) if options.compare else [arguments["model"]]:
+                print(dry_run({**arguments, "model": each}, history, content, prompt))
             return None
         if options.compare:
             return self._compare(options, arguments, prompt), options
@@ -171,13 +174,16 @@ class StreamMagics(Configurable):
         run.start()
         return run, options
 
+    def _compared(self, options: argparse.Namespace) -> list[Any]:
+        names = [name.strip() for name in options.compare.split(",") if name.strip()]
+        return [self._model(argparse.Namespace(**{**vars(options), "model": n})) for n in names]
+
     def _compare(
         self, options: argparse.Namespace, arguments: dict[str, Any], prompt: str
     ) -> StreamGroup:
-        names = [name.strip() for name in options.compare.split(",") if name.strip()]
-        models = [self._model(argparse.Namespace(**{**vars(options), "model": n})) for n in names]
         from nbstream.api import compare
 
+        models = self._compared(options)
         del arguments["model"]
         group = compare(prompt, models, **arguments)
         if options.bg and options.out:
@@ -320,14 +326,50 @@ def first_code(text: str) -> str | None:
     return match.group(2).rstrip("\n") if match else None
 
 
-def dry_run(arguments: dict[str, Any], history: History, content: list[dict[str, Any]]) -> str:
-    """What would be sent."""
-    lines = [f"{key}: {value}" for key, value in arguments.items() if value not in (None, False)]
-    lines += [f"{message['role']}: {message['content']}" for message in history]
+#: What the cell itself heeds, and no request holds.
+_NOT_SENT = ("timeout", "max_cost", "max_seconds", "approve")
+
+
+def dry_run(
+    arguments: dict[str, Any], history: History | None, content: list[dict[str, Any]], prompt: str
+) -> str:
+    """What would be sent: where, the whole body, and the conversation again as one can read it.
+
+    Raises `UsageError` for an unknown model.
+    """
+    from nbstream.adapters.models.registry import model as find_model
+    from nbstream.adapters.transport.masking import mask
+    from nbstream.api import preview
+
+    chat = find_model(arguments["model"])
+    sent = {name: value for name, value in arguments.items() if name not in _NOT_SENT}
+    whole = [{"role": "user", "content": content if len(content) > 1 else prompt}]
+    seen = preview(whole, history=history, **{**sent, "model": chat})
+    lines = [f"model: {chat.provider}/{chat.name}"]
+    for name in _NOT_SENT:
+        if arguments.get(name) not in (None, False):
+            lines.append(f"{name}: {arguments[name]}")
+    if seen.url:
+        body = json.dumps(_shortened(seen.body), indent=2, ensure_ascii=False, default=str)
+        lines += [f"POST {seen.url}", body]
+    elif arguments.get("system"):
+        lines.append(f"system: {arguments['system']}")
+    lines += [f"{message['role']}: {message['content']}" for message in history or ()]
     lines.append("")
     for part in content:
         lines.append(part.get("text") or f"[{part['type']}]")
-    return "\n".join(lines)
+    return mask("\n".join(lines), chat.secrets())
+
+
+def _shortened(value: Any) -> Any:
+    """The same without the data of files, which nobody reads."""
+    if isinstance(value, dict):
+        return {name: _shortened(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shortened(each) for each in value]
+    if isinstance(value, str) and len(value) > 1000 and not re.search(r"\s", value[:1000]):
+        return f"{value[:60]}… ({len(value):,} characters)"
+    return value
 
 
 def usage_line(stream: Stream) -> str:

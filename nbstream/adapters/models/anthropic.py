@@ -15,11 +15,15 @@ from nbstream.events.errors import ProviderError
 
 from .base import ChatRequest, Feature
 from .chat_messages import as_object, file_of
+from .fitting import WORD
 from .going_on import going_on
 from .http_model import HTTPModel, function_tools, own_tools, with_options
+from .parameters import budget, chosen, mark_cached
 
 #: What the API asks for where the caller sets no limit.
 MAX_TOKENS = 8192
+#: A smaller budget of thinking is refused.
+LEAST_THINKING = 1024
 
 
 class Anthropic(HTTPModel):
@@ -31,6 +35,8 @@ class Anthropic(HTTPModel):
     provider = "anthropic"
     key_names: tuple[str, ...] = ("ANTHROPIC_API_KEY",)
     key_needed = True
+    ids = WORD
+    lacks = ("seed",)
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}
     )
@@ -66,6 +72,10 @@ class Anthropic(HTTPModel):
             body["container"] = container
         if system:
             body["system"] = system.strip()
+        if request.reasoning is not None:
+            body["thinking"] = _thinking(request.reasoning, request.max_tokens)
+        if request.user is not None:
+            body["metadata"] = {"user_id": request.user}
         if stream:
             body["stream"] = True
         if request.temperature is not None:
@@ -84,14 +94,21 @@ class Anthropic(HTTPModel):
                 }
                 for f in function_tools(request.tools)
             ] + own_tools(request.tools)
-        return with_options(body, self.options, request.options)
+        if request.tool_choice is not None and request.tools:
+            mode, name = chosen(request.tool_choice)
+            kind = "any" if mode == "required" else mode
+            body["tool_choice"] = {"type": kind, **({"name": name} if name else {})}
+        given = {**self.options, **request.options}
+        body = with_options(body, self.options, request.options)
+        thinking = body.get("thinking")
+        tokens = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+        if isinstance(tokens, int) and not request.max_tokens and "max_tokens" not in given:
+            body["max_tokens"] = tokens + MAX_TOKENS  # the limit is for both, thoughts and answer
+        return _cached(body, request.cache) if request.cache else body
 
     def adapt_body(
         self, body: dict[str, Any], error: ProviderError, request: ChatRequest
     ) -> dict[str, Any] | None:
-        limit = re.search(r"max_tokens: \d+ > (\d+)", error.body)
-        if limit and body["max_tokens"] > int(limit[1]):
-            return {**body, "max_tokens": int(limit[1])}
         if re.search(r"thinking\W+block|redacted_thinking", error.body) and _SIGNED.search(
             error.body
         ):  # another model's thoughts, or changed ones: Claude can do without
@@ -102,6 +119,32 @@ class Anthropic(HTTPModel):
             ]
             return {**body, "messages": messages} if messages != body["messages"] else None
         return None
+
+
+def _thinking(reasoning: Any, max_tokens: int | None) -> dict[str, Any]:
+    tokens = budget(reasoning)
+    if max_tokens is not None:
+        tokens = min(
+            tokens, max_tokens - 1
+        )  # of an answer's limit, the thoughts must leave something
+    if tokens < LEAST_THINKING:
+        return {"type": "disabled"}
+    return {"type": "enabled", "budget_tokens": tokens}
+
+
+def _cached(body: dict[str, Any], cache: Any) -> dict[str, Any]:
+    """The body with marks after what is the same each time: tools, system prompt, the conversation so far."""
+    body = dict(body)
+    if tools := body.get("tools"):
+        body["tools"] = mark_cached(tools, cache)
+    if isinstance(system := body.get("system"), str):
+        system = [{"type": "text", "text": system}]
+    if system:
+        body["system"] = mark_cached(system, cache)
+    *before, last = body["messages"]
+    if last["content"] and last["content"][-1].get("type") not in _THOUGHTS:
+        body["messages"] = [*before, {**last, "content": mark_cached(last["content"], cache)}]
+    return body
 
 
 _THOUGHTS = ("thinking", "redacted_thinking")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from nbstream.adapters.transport.failures import Endpoint
@@ -12,6 +13,7 @@ from nbstream.events.errors import ProviderError
 from .base import ChatRequest, Feature
 from .chat_messages import as_object, file_of
 from .http_model import HTTPModel, function_tools, own_tools, with_options
+from .parameters import budget, chosen, effort
 
 
 class Gemini(HTTPModel):
@@ -23,6 +25,7 @@ class Gemini(HTTPModel):
     provider = "gemini"
     key_names: tuple[str, ...] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     key_needed = True
+    lacks = ("user",)
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}
     )
@@ -50,9 +53,12 @@ class Gemini(HTTPModel):
                 ("maxOutputTokens", request.max_tokens),
                 ("topP", request.top_p),
                 ("stopSequences", stop),
+                ("seed", request.seed),
             )
             if value is not None
         }
+        if request.reasoning is not None:
+            config["thinkingConfig"] = _thinking(self.name, request.reasoning)
         if request.output_schema:
             config["responseMimeType"] = "application/json"
             config["responseJsonSchema"] = request.output_schema
@@ -75,6 +81,12 @@ class Gemini(HTTPModel):
             body["tools"] = own_tools(request.tools)
             if declarations:
                 body["tools"] = [{"functionDeclarations": declarations}, *body["tools"]]
+        if request.tool_choice is not None and request.tools:
+            mode, name = chosen(request.tool_choice)
+            calling: dict[str, Any] = {"mode": _MODES[mode]}
+            if name:
+                calling["allowedFunctionNames"] = [name]
+            body["toolConfig"] = {"functionCallingConfig": calling}
         return with_options(body, top)
 
     def adapt_body(
@@ -96,6 +108,20 @@ def _unchecked(part: dict[str, Any], lacking: bool) -> dict[str, Any]:
     if "functionCall" not in part or (lacking and "thoughtSignature" in part):
         return part
     return {**part, "thoughtSignature": "skip_thought_signature_validator"}
+
+
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
+
+
+def _thinking(model: str, reasoning: Any) -> dict[str, Any]:
+    """Up to Gemini 2.5 thoughts are counted in tokens, from Gemini 3 on they have a level."""
+    word = effort(reasoning)
+    counted = isinstance(reasoning, int) and not isinstance(reasoning, bool)
+    new = re.match(r"gemini-([3-9]|\d\d)", model) and not counted
+    if word == "none":
+        return {"thinkingLevel": "minimal"} if new else {"thinkingBudget": 0}
+    amount = {"thinkingLevel": word} if new else {"thinkingBudget": budget(reasoning)}
+    return {**amount, "includeThoughts": True}
 
 
 _TOP_LEVEL = {"tools", "toolConfig", "safetySettings", "cachedContent", "systemInstruction"}

@@ -10,8 +10,10 @@ from nbstream.events.carry import carried
 
 from .base import ChatRequest
 from .chat_messages import file_of
-from .http_model import function_tools, own_tools, with_options
+from .fitting import shortened, wire_name
+from .http_model import ApiKey, function_tools, own_tools, with_options
 from .openai_compatible import OpenAIModel
+from .parameters import chosen, effort
 
 #: What the result of a call says that waited for consent only.
 APPROVED = "approved"
@@ -19,6 +21,11 @@ APPROVED = "approved"
 
 class OpenAIResponses(OpenAIModel):
     """`OpenAIResponses("gpt-5", reasoning={"summary": "auto"})`; also LM Studio, vLLM and llama.cpp."""
+
+    def __init__(self, model: str, api_key: ApiKey | None = None, **settings: Any) -> None:
+        super().__init__(model, api_key, **settings)
+        self.ids = shortened(64)
+        self.lacks = ("seed",)
 
     def home(self) -> str:
         return "https://api.openai.com/v1"
@@ -40,14 +47,20 @@ class OpenAIResponses(OpenAIModel):
             ("temperature", request.temperature),
             ("max_output_tokens", request.max_tokens),
             ("top_p", request.top_p),
+            ("user", request.user),
         ):
             if value is not None:
                 body[name] = value
+        if request.reasoning is not None:
+            body["reasoning"] = {"effort": effort(request.reasoning), "summary": "auto"}
         if request.tools:
             functions = [{"type": "function", **f} for f in function_tools(request.tools)]
             body["tools"] = functions + own_tools(request.tools)
+        if request.tool_choice is not None and request.tools:
+            mode, name = chosen(request.tool_choice)
+            body["tool_choice"] = {"type": "function", "name": name} if mode == "tool" else mode
         if request.output_schema:
-            name = str(request.output_schema.get("title") or "output")
+            name = wire_name(str(request.output_schema.get("title") or "output"))
             body["text"] = {
                 "format": {"type": "json_schema", "name": name, "schema": request.output_schema}
             }

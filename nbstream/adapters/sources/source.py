@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -56,9 +56,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     portable: bool = True
     restartable: bool = False
-    secrets: tuple[str, ...] = ()
+    secrets: Iterable[str] = ()
     turn: Turn | None = None
     recorded: bool = False
+
+    def __repr__(self) -> str:
+        return (
+            f"<Source {self.provider}/{self.model}>" if self.provider else f"<Source {self.model}>"
+        )
 
     def warned(self, message: str) -> Source:
         """The same with a warning before its first event, said once; itself where `message` is empty."""
