@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "nbstream"
 
 #: From the ground up. A room imports from its own floor and from those below.
 FLOORS = [
-    {"_version", "events.union", "events.errors", "agents.fill", "wire.bundle"},
+    {"_version", "events.json"},
+    {"events.union", "events.errors", "agents.fill", "wire.bundle"},
     {
         "events.order",
         "fold.sampling",

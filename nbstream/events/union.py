@@ -14,6 +14,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from .json import decode_json
+
 FinishReason = Literal[
     "stop",
     "length",
@@ -340,8 +342,10 @@ def decode(data: bytes | str) -> StreamEvent:
     """
     try:
         return _decoder.decode(data)
+    except RecursionError:
+        raise ValueError("JSON is nested too deep") from None
     except msgspec.ValidationError:
-        value = msgspec.json.decode(data)
+        value = decode_json(data)
         if isinstance(value, dict) and value.get("type") not in _KNOWN:
             return Raw(value, source="unknown event type")
         raise

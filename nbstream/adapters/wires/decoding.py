@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,6 +19,7 @@ from nbstream.events import (
     Warning,
 )
 from nbstream.events.errors import NbstreamError, ProtocolError, ProviderError
+from nbstream.events.json import decode_json
 
 from .blocks import Blocks, finish_reason
 
@@ -102,20 +102,18 @@ class PayloadDecoder:
     def parse(self, data: bytes) -> tuple[Any, list[StreamEvent]]:
         """The value of a JSON text; or None and what to say about one that cannot be read."""
         try:
-            value = msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            # msgspec refuses half surrogates and bytes that are not UTF-8; both cost no text here
+            value = decode_json(data)
+        except ValueError:
+            # half surrogates and bytes that are not UTF-8 cost no text here
             text = data.decode("utf-8", "replace")
             try:
-                value = json.loads(text)
-            except (ValueError, RecursionError):
+                value = decode_json(text, lenient=True)
+            except ValueError:
                 return None, self.garbage(text)
             self.blocks.fragile = True
             if not self._replaced and not _is_utf8(data):
                 self._replaced = True
                 self.oddities.append(Warning("bytes that are not UTF-8 were replaced by U+FFFD"))
-        except RecursionError:
-            return None, self.garbage(data.decode("utf-8", "replace"))
         self.messages += 1
         self._garbage = 0
         return value, []
