@@ -18,7 +18,7 @@ from .adapters.sources.recorded import recorded
 from .adapters.sources.source import Source
 from .adapters.transport.timeouts import Timeouts
 from .agents.approval import Approval, Choice
-from .agents.history import History, Message, as_messages, said
+from .agents.history import History, Message, as_messages, assistant_message
 from .config import configure, setting
 from .events import StreamEvent
 from .events.errors import UsageError
@@ -120,7 +120,7 @@ def _remember(stream: Stream, history: History, messages: list[Message]) -> None
 
     def add(_: StreamEvent) -> None:
         if transcript.text or transcript.refusal:
-            history.add([*messages, said(transcript)])
+            history.add([*messages, assistant_message(transcript)])
 
     stream.on(add, "run_end")
 

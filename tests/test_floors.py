@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "nbstream"
 
 #: From the ground up. A room imports from its own floor and from those below.
 FLOORS = [
-    {"_version", "events.json"},
-    {"events.union", "events.errors", "agents.fill", "wire.bundle"},
+    {"_version", "events.json", "events.visible"},
+    {"events.union", "events.errors", "wire.bundle"},
     {
         "events.order",
         "fold.sampling",
@@ -42,6 +42,10 @@ FLOORS = [
     {"adapters", "runs.retry", "runs.budget", "config", "runs.pricing"},
     {"runs.portal", "runs.pump", "runs.reader", "runs.stream", "runs.cassettes"},
     {
+        "agents.fill",
+        "agents.user_code",
+        "agents.call_ids",
+        "agents.calls",
         "agents.nested",
         "agents.tools",
         "agents.approval",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, overload
+
+from nbstream.events.errors import UsageError
 
 Message = dict[str, Any]
 
@@ -62,10 +64,17 @@ def as_messages(prompt: str | Iterable[Message]) -> list[Message]:
     """A prompt as messages."""
     if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}]
-    return [dict(message) for message in prompt]
+    messages: list[Message] = []
+    for message in prompt:
+        if not isinstance(message, Mapping):
+            raise UsageError(
+                f"A message is an object with role and content, not {type(message).__name__}."
+            )
+        messages.append(dict(message))
+    return messages
 
 
-def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
+def assistant_message(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     """The assistant's message that a model's answer amounts to, with the tool `calls` it made."""
     message: Message = {"role": "assistant", "content": transcript.text or transcript.refusal}
     if calls:
@@ -109,9 +118,15 @@ def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
 
 
 def _arguments(call: Any) -> str:
-    if call.error:
+    """The arguments as the model wrote them, where that is an object: servers take nothing else back."""
+    if call.error or not isinstance(call.arguments, dict):
         return "{}"
-    return call.arguments_text or json.dumps(call.arguments or {}, ensure_ascii=False)
+    if (text := call.arguments_text).lstrip().startswith("{"):
+        return text
+    try:
+        return json.dumps(call.arguments, ensure_ascii=False)
+    except (RecursionError, TypeError, ValueError):
+        return "{}"
 
 
 def result_message(call_id: str, text: str) -> Message:
