@@ -23,6 +23,7 @@ from nbstream.events import (
     Warning,
 )
 from nbstream.events.errors import NbstreamError, ToolError
+from nbstream.events.json import decode_json
 from nbstream.fold.parts import ToolPart
 from nbstream.runs.stream import Stream
 
@@ -112,13 +113,14 @@ class ToolCalls:
             self._names[event.call_id] = event.name
         if not isinstance(event, ToolCallEnd) or event.call_id not in self._names:
             return event
+        given = _unquoted(event.arguments)
         try:
             tool = self._tool(self._names[event.call_id], event.error)
-            keywords = self._checked[event.call_id] = tool.check(event.arguments)
+            keywords = self._checked[event.call_id] = tool.check(given)
         except ToolError as error:
             self._checked[event.call_id] = error
             return event
-        given = event.arguments if isinstance(event.arguments, Mapping) else ()
+        given = given if isinstance(given, Mapping) else {}
         shown = plain({name: value for name, value in keywords.items() if name in given})
         return msgspec.structs.replace(event, arguments=shown)
 
@@ -238,6 +240,16 @@ class ToolCalls:
         text = str(content) if text is None else text
         self.results[call_id] = f"Error: {text}" if error else text
         return ToolResult(call_id, content, error, _since(began))
+
+
+def _unquoted(arguments: Any) -> Any:
+    """Arguments that a model sent as JSON within a JSON string."""
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        return decode_json(arguments)
+    except ValueError:
+        return arguments
 
 
 def _converted(value: Any) -> Stream | Result:

@@ -16,7 +16,8 @@ from typing import Any
 import traitlets as t
 from traitlets.config import Configurable
 
-from nbstream.agents.fill import fill
+from nbstream.adapters.transport.masking import mask
+from nbstream.agents.fill import fill_from_notebook
 from nbstream.agents.history import History
 from nbstream.batches.group import StreamGroup, compare
 from nbstream.config import setting
@@ -116,7 +117,9 @@ class StreamMagics(Configurable):
 
         prompt, notes = body.strip("\n"), []
         if not options.no_interpolate:
-            prompt, notes = fill(prompt, self._names())
+            prompt, notes, names = fill_from_notebook(prompt, self._variables(), self._cells())
+            if names:
+                notes.append(f"filled in: {', '.join(f'{{{name}}}' for name in names)}")
         if not prompt.strip():
             raise UsageError(
                 "The cell has no prompt.", hint="Write it in the lines below %%stream."
@@ -242,9 +245,19 @@ class StreamMagics(Configurable):
         else:
             self.shell.set_next_input(block, replace=False)
 
-    def _names(self) -> dict[str, Any]:
+    def _variables(self) -> dict[str, Any]:
+        """What the user's own cells have defined, without what IPython keeps among it."""
+        hidden = self.shell.user_ns_hidden
+        return {
+            name: value
+            for name, value in self.shell.user_ns.items()
+            if name not in hidden or hidden[name] is not value
+        }
+
+    def _cells(self) -> dict[str, Any]:
+        """What `{In[3]}`, `{Out[3]}` and `{Err[3]}` are taken from."""
         typed = self.shell.history_manager.input_hist_raw
-        return {**self.shell.user_ns, "In": typed, "Err": self.errors}
+        return {"In": typed, "Out": self.shell.user_ns.get("Out", {}), "Err": self.errors}
 
     # ── %stream ───────────────────────────────────────────────────────────────
 
@@ -271,7 +284,7 @@ class StreamMagics(Configurable):
         number = max(self.errors)
         typed = self.shell.history_manager.input_hist_raw
         source = typed[number] if number < len(typed) else ""
-        body = FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:])
+        body = mask(FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:]))
         return f"--no-interpolate {flags_line}", body
 
 
