@@ -62,6 +62,7 @@ FLOORS = [
         "magic.commands",
         "magic.flags",
         "magic.magics",
+        "serve.admission",
         "serve.agui",
         "serve.app",
     },
