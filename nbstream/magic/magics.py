@@ -22,6 +22,7 @@ from nbstream.agents.history import History
 from nbstream.batches.group import StreamGroup, compare
 from nbstream.config import setting
 from nbstream.events.errors import AuthenticationError, NbstreamError, UsageError
+from nbstream.events.visible import printable
 from nbstream.hosts.notebook import present, show_group
 from nbstream.render.response import Response
 from nbstream.runs.stream import Stream
@@ -308,7 +309,7 @@ def quiet(error: NbstreamError, *, shown: bool = False) -> NbstreamError:
     """The same error, without a traceback; in one line where the view has `shown` the rest."""
 
     def render(_: Any = None) -> list[str]:
-        return [f"{type(error).__name__}: {error.message if shown else error}"]
+        return [f"{type(error).__name__}: {printable(error.message) if shown else error}"]
 
     error._render_traceback_ = render  # type: ignore[attr-defined]
     return error
@@ -327,7 +328,7 @@ def dry_run(arguments: dict[str, Any], history: History, content: list[dict[str,
     lines.append("")
     for part in content:
         lines.append(part.get("text") or f"[{part['type']}]")
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def usage_line(stream: Stream) -> str:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from nbstream.events.visible import printable
 from nbstream.fold.metrics import Metrics
 from nbstream.fold.parts import MediaPart, Part, Step, TextPart, ToolPart
 from nbstream.fold.recap import Recap
@@ -57,10 +58,13 @@ def _part_markdown(part: Part) -> str:
 
 
 def to_text(transcript: Transcript) -> str:
-    """The answer as plain text, with the reason where it was cut, and what a workflow's steps took."""
+    """The answer as plain text, with the reason where it was cut, and what a workflow's steps took.
+
+    It may be printed in a terminal: nothing in it is a command.
+    """
     note = ending(transcript)
     said = [transcript.text, f"[{note}]" if note else "", Recap(transcript).to_text()]
-    return "\n\n".join(filter(None, said))
+    return printable("\n\n".join(filter(None, said)))
 
 
 def to_html(
