@@ -1,4 +1,4 @@
-# One command a job; `make test` is what CI runs.
+# One command a job: `make check` before a commit, `make test` is what CI runs.
 VENV := .venv
 BIN := $(VENV)/bin
 STATIC := nbstream/static
@@ -6,18 +6,22 @@ BUNDLE := $(STATIC)/nbstream.js
 NODE_MODULES := js/node_modules/.package-lock.json
 IPYKERNEL6 := $(VENV)/ipykernel6
 SDKS := $(VENV)/sdks
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; do \
-	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 LAB_ARGS ?=
 
 # What JupyterLab needs to be quiet and offline, for the demo as for the tests.
 export JUPYTER_CONFIG_PATH := $(CURDIR)/scripts/lab$(if $(JUPYTER_CONFIG_PATH),:$(JUPYTER_CONFIG_PATH))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format build bench lock clean
+.PHONY: demo check test python lint format build bench lock clean
 
 demo: $(VENV)/.demo $(BUNDLE)
 	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB_ARGS)
+
+# In two minutes: lint, types, and the tests that need no browser, no kernel and no server of others.
+check: lint $(BUNDLE)
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
 
 test: lint $(BUNDLE) $(IPYKERNEL6) $(SDKS)/.done
 	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || { echo "The front end's tests need Node.js 20.19 or newer: https://nodejs.org" >&2; exit 1; }
@@ -46,7 +50,7 @@ bench: $(VENV)/.dev $(BUNDLE) $(SDKS)/.done
 	$(BIN)/python -m bench
 
 # Universal: one resolution for every Python and platform the package supports; the demo's is a part of it.
-COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate
 lock: $(VENV)/.dev
 	$(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml --all-extras --group demo -c requirements-dev.lock -o requirements.lock
@@ -56,7 +60,7 @@ clean:
 	rm -rf $(VENV) $(STATIC) js/node_modules dist build test-results
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "nbstream needs Python 3.10 or newer with venv (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "nbstream needs Python 3.11 or newer with venv (on Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: requirements.lock pyproject.toml | $(BIN)/python

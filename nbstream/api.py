@@ -13,6 +13,7 @@ from nbstream.hosts import notebook as cell
 from nbstream.runs import cassettes as tapes
 
 from .adapters.models.base import ChatModel, ChatRequest, Prompt
+from .adapters.models.options import misspelt
 from .adapters.models.registry import model as find_model
 from .adapters.sources.recorded import recorded
 from .adapters.sources.source import Source
@@ -96,7 +97,7 @@ def stream(
             approval=Approval(approve),
             retries=attempts,
             history=history,
-        )
+        ).warned(misspelt(request.options))
         return Stream(source, title=title, timeouts=timeouts, retries=0, budget=budget)
     if given:
         request.tools = given
@@ -133,7 +134,7 @@ def _asking(chat: ChatModel, request: ChatRequest) -> Source:
         provider=chat.provider,
         restartable=True,
         secrets=chat.secrets(),
-    )
+    ).warned(misspelt(request.options))
 
 
 def show(source: Any, title: str = "", **options: Any) -> Stream:

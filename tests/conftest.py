@@ -6,6 +6,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import trustme
@@ -18,6 +19,20 @@ from tests.third_party.servers import ServerProcess, start_aimock, start_litellm
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [os.path.dirname(sitecustomize.__file__), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+
+#: Folders and files that take a browser, a kernel, a server of others or an installation: `make check`
+#: leaves them to `make test`.
+SLOW = frozenset(
+    """e2e sdks third_party test_cell test_chats test_docs test_exports test_headless test_magic test_package
+    test_quickstart test_terminal""".split()
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if Path(item.path.relative_to(here).parts[0]).stem in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture

@@ -234,3 +234,30 @@ def test_a_further_cell_is_light(shell):
     before_first_token = [s for kind, s in cell.sizes if kind in ("comm_open", "display_data")]
     assert len(before_first_token) == 2
     assert sum(before_first_token) < 8_000
+
+
+HELD = """
+def held():
+    shell = get_ipython()
+    magics = shell.magics_manager.magics
+    return (
+        [each for calls in shell.events.callbacks.values() for each in calls],
+        list(shell.input_transformers_cleanup),
+        [each for each in shell.configurables if "nbstream" in type(each).__module__],
+        sorted(magics["line"]) + sorted(magics["cell"]),
+        sorted(name for name in vars(shell) if "nbstream" in name),
+    )
+before = held()
+"""
+
+
+def test_unloading_gives_back_everything():
+    with running_kernel() as kernel:
+        kernel.run(HELD)
+        for _ in range(3):
+            kernel.run("%load_ext nbstream\nassert held() != before")
+            assert kernel.run("%%stream demo\nhello").status == "ok"
+            assert kernel.run("1 / 0").status == "error"
+            assert kernel.run("%unload_ext nbstream").status == "ok"
+        assert kernel.run("print([b for a, b in zip(before, held()) if a != b])").printed == "[]\n"
+        assert "UsageError" in kernel.run("%%stream demo\nhello").printed

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import statistics
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from nbstream.logs.recording import read_recording
 from nbstream.runs import pricing
 
 TAPES = Path(__file__).parent / "tapes"
+DOCS = Path(__file__).parents[1] / "docs" / "metrics.md"
 
 
 def fold(*timed: tuple[float, StreamEvent], **options) -> Metrics:
@@ -374,3 +376,24 @@ def test_what_comes_at_once_has_no_rate(gap, rate):
     assert metrics.tokens_per_second == (None if rate is None else pytest.approx(rate))
     assert (metrics.current_rate(11 * gap) is None) == (rate is None)
     assert metrics.output_tokens == 10
+
+
+def documented() -> list[str]:
+    """The names in the first column of the docs' table of what is measured."""
+    text = DOCS.read_text("utf-8").split("## What is measured")[1].split("\n## ")[0]
+    columns = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return re.findall(r"`(\w+)", " ".join(columns))
+
+
+def test_every_documented_name_is_an_attribute():
+    metrics = figures("agent.jsonl")
+    names = documented()
+    assert {"ttft", "gap_max", "current_rate", "steps"} <= set(names)
+    assert not [name for name in names if not hasattr(metrics, name)]
+
+
+def test_the_waits_are_the_same_in_either_form():
+    metrics, empty = figures("agent.jsonl"), Metrics()
+    for name in ("gap_p50", "gap_p95", "gap_p99", "gap_max"):
+        assert getattr(metrics, name) == metrics.to_dict()[name] is not None
+        assert getattr(empty, name) is None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nbstream.adapters.models.base import ChatModel, ChatRequest, Prompt
+from nbstream.adapters.models.options import misspelt
 from nbstream.adapters.models.registry import model as find_model
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.config import setting
@@ -59,19 +60,19 @@ class Agent:
     ) -> None:
         if max_iterations < 1:
             raise UsageError("max_iterations must be at least 1.")
-        self.model = None if model is None else find_model(model)
+        self.model: ChatModel | None = None if model is None else find_model(model)
         self.tools: list[Tool] = as_tools(tools)
         self.system = system
         self.name = name
         self.description = description
         self.max_iterations = max_iterations
-        self.output_schema = None if output_type is None else Schema.of(output_type)
+        self.output_schema: Schema | None = None if output_type is None else Schema.of(output_type)
         self.repair = repair
         self.approve = approve
         self.approval_timeout = approval_timeout
         self.approval_default = approval_default
         self.use_history = use_history
-        self.history = history if isinstance(history, History) else History(history)
+        self.history: History = history if isinstance(history, History) else History(history)
         self.options = options
         self._approval()
 
@@ -117,7 +118,7 @@ class Agent:
             approval=self._approval(),
             retries=2 if attempts is None else attempts,
             history=self.history if remembers else None,
-        )
+        ).warned(misspelt(request.options))
         budget = budget_for(chat, request, max_cost, max_seconds)
         return Stream(source, title=title or self.name, timeouts=timeouts, retries=0, budget=budget)
 

@@ -36,8 +36,8 @@ class Tool:
         schema: dict[str, Any] | None = None,
     ) -> None:
         self.function = function
-        self.name = name or getattr(function, "__name__", type(function).__name__)
-        self.description = description or _summary(function)
+        self.name: str = name or getattr(function, "__name__", type(function).__name__)
+        self.description: str = description or _summary(function)
         self.timeout = timeout
         self.approve = approve
         self._given_schema = schema

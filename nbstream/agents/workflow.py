@@ -68,10 +68,12 @@ class Step:
         if (agent is None) == (handler is None):
             raise UsageError(f"Step {name!r} needs an agent or a handler, one of the two.")
         self.name = name
-        self.agent = agent if isinstance(agent, Agent) or agent is None else Agent(agent)
+        self.agent: Agent | None = (
+            agent if isinstance(agent, Agent) or agent is None else Agent(agent)
+        )
         self.prompt = prompt
         self.handler = handler
-        self.outputs = tuple(outputs)
+        self.outputs: tuple[str, ...] = tuple(outputs)
         self.streaming = streaming
 
     @property
@@ -112,7 +114,9 @@ class Workflow:
     """
 
     def __init__(self, steps: Iterable[Step | Sequence[Step]], *, name: str = "") -> None:
-        self.stages = [[each] if isinstance(each, Step) else list(each) for each in steps]
+        self.stages: list[list[Step]] = [
+            [each] if isinstance(each, Step) else list(each) for each in steps
+        ]
         self.name = name
         names = [step.name for stage in self.stages for step in stage]
         if not names:

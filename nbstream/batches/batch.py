@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from nbstream.adapters.models.base import ChatModel, Prompt
 from nbstream.api import stream as start_stream
@@ -53,10 +53,10 @@ class StreamBatch(Together):
 
     def __init__(self, streams: Sequence[Stream], concurrency: int, labels: Sequence[str]) -> None:
         super().__init__()
-        self.streams = list(streams)
-        self.labels = list(labels)
+        self.streams: list[Stream] = list(streams)
+        self.labels: list[str] = list(labels)
         self.concurrency = concurrency
-        self.ended = False
+        self.ended: bool = False
         #: The cell (its execution count) that shows it.
         self.shown_in: int | None = None
         self._running: concurrent.futures.Future[None] | None = None
@@ -77,7 +77,7 @@ class StreamBatch(Together):
             return self._elapsed
         return time.monotonic() - self._began
 
-    def start(self) -> StreamBatch:
+    def start(self) -> Self:
         if self._running is None:
             self._began = time.monotonic()
             self._running = asyncio.run_coroutine_threadsafe(self._run(), portal())
@@ -115,7 +115,7 @@ class StreamBatch(Together):
         assert running is not None
         try:
             running.result(timeout)
-        except concurrent.futures.TimeoutError:
+        except TimeoutError:
             raise StreamTimeoutError(
                 f"No result within {timeout:g} s; the batch goes on.",
                 hint="Wait longer, or call stop().",
@@ -158,8 +158,9 @@ class StreamBatch(Together):
                 await stream.until_ended()
                 self._changed()
 
-        workers = min(self.concurrency, len(self.streams))
-        await asyncio.gather(*(worker() for _ in range(workers)))
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(min(self.concurrency, len(self.streams))):
+                workers.create_task(worker())
         self._elapsed = self.elapsed
         self.ended = True
         self._changed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from nbstream.adapters.models.base import ChatModel, Prompt
 from nbstream.api import stream as start_stream
@@ -62,8 +62,10 @@ class StreamGroup(Together):
     ) -> None:
         super().__init__()
         self._makers = list(makers)
-        self.streams = list(streams) if streams is not None else [make() for make in makers]
-        self.names = names_of(self.streams)
+        self.streams: list[Stream] = (
+            list(streams) if streams is not None else [make() for make in makers]
+        )
+        self.names: list[str] = names_of(self.streams)
         self.winner: Stream | None = None
 
     # ── run ───────────────────────────────────────────────────────────────────
@@ -72,7 +74,7 @@ class StreamGroup(Together):
     def ended(self) -> bool:
         return all(stream.ended for stream in self.streams)
 
-    def start(self) -> StreamGroup:
+    def start(self) -> Self:
         for stream in self.streams:
             stream.start()
         return self
@@ -100,7 +102,9 @@ class StreamGroup(Together):
         self._changed()
 
     async def _end(self) -> None:
-        await asyncio.gather(*(stream.until_ended() for stream in self.streams))
+        async with asyncio.TaskGroup() as waiting:
+            for stream in self.streams:
+                waiting.create_task(stream.until_ended())
 
     def result(self, timeout: float | None = None) -> list[Response]:
         """The answers, waiting for them here. A stream that fails is an answer with `status` "error".

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Self
 
 from nbstream.fold.tables import to_pandas
 from nbstream.render.response import Response
@@ -24,7 +24,7 @@ class Together:
         """The answers so far, in order; a failed one has `status` "error" and its partial text."""
         return [stream.response for stream in self.streams]
 
-    def start(self) -> Together:
+    def start(self) -> Self:
         raise NotImplementedError
 
     def stop(self) -> None:

@@ -53,13 +53,13 @@ class NbstreamError(Exception):
 
 
 class UsageError(NbstreamError, ValueError):
-    kind = "usage"
+    kind: ClassVar[ErrorKind] = "usage"
 
 
 class ProviderError(NbstreamError):
     """`status` is the HTTP status, `retry_after` in seconds, `body` the provider's own text (bounded)."""
 
-    kind = "provider"
+    kind: ClassVar[ErrorKind] = "provider"
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class ProviderError(NbstreamError):
         self.provider = provider
         self.request_id = request_id
         self.retry_after = retry_after
-        self.body = body[:MAX_BODY]
+        self.body: str = body[:MAX_BODY]
         if retryable is not None:
             self.retryable = retryable
 
@@ -90,54 +90,54 @@ class ProviderError(NbstreamError):
 
 
 class AuthenticationError(ProviderError):
-    kind = "authentication"
+    kind: ClassVar[ErrorKind] = "authentication"
 
 
 class RateLimitError(ProviderError):
-    kind = "rate_limit"
+    kind: ClassVar[ErrorKind] = "rate_limit"
     retryable = True
 
 
 class ModelNotFoundError(ProviderError):
-    kind = "model_not_found"
+    kind: ClassVar[ErrorKind] = "model_not_found"
 
 
 class ContextLengthError(ProviderError):
-    kind = "context_length"
+    kind: ClassVar[ErrorKind] = "context_length"
 
 
 class ContentFilterError(ProviderError):
-    kind = "content_filter"
+    kind: ClassVar[ErrorKind] = "content_filter"
 
 
 class ServerError(ProviderError):
-    kind = "server"
+    kind: ClassVar[ErrorKind] = "server"
     retryable = True
 
 
 class ConnectError(NbstreamError):
-    kind = "connect"
+    kind: ClassVar[ErrorKind] = "connect"
 
 
 class StreamTimeoutError(NbstreamError, TimeoutError):
-    kind = "timeout"
+    kind: ClassVar[ErrorKind] = "timeout"
 
 
 class StreamInterruptedError(NbstreamError):
-    kind = "interrupted"
+    kind: ClassVar[ErrorKind] = "interrupted"
     retryable = True
 
 
 class ProtocolError(NbstreamError):
     """`data` holds the offending bytes, bounded."""
 
-    kind = "protocol"
+    kind: ClassVar[ErrorKind] = "protocol"
 
     def __init__(
         self, message: str, *, data: bytes = b"", hint: str = "", partial: str = ""
     ) -> None:
         super().__init__(message, hint=hint, partial=partial)
-        self.data = data[:MAX_BODY]
+        self.data: bytes = data[:MAX_BODY]
 
     def to_event(self) -> Error:
         return Error(
@@ -152,18 +152,18 @@ class ProtocolError(NbstreamError):
 class OutputValidationError(NbstreamError):
     """`text` is what the model said, `errors` what is wrong with it."""
 
-    kind = "output_validation"
+    kind: ClassVar[ErrorKind] = "output_validation"
 
     def __init__(
         self, message: str, *, text: str = "", errors: list[object] | None = None, hint: str = ""
     ) -> None:
         super().__init__(message, hint=hint, partial=text)
         self.text = text
-        self.errors = errors or []
+        self.errors: list[object] = errors or []
 
 
 class ToolError(NbstreamError):
-    kind = "tool"
+    kind: ClassVar[ErrorKind] = "tool"
 
 
 def error_from_event(event: Error, partial: str = "") -> NbstreamError:

@@ -45,18 +45,18 @@ class Iteration:
     )
 
     def __init__(self, number: int, step: str, start: float) -> None:
-        self.number = number
-        self.step = step
-        self.start = start
+        self.number: int = number
+        self.step: str = step
+        self.start: float = start
         self.first: float | None = None
         self.last: float | None = None
-        self.decode_time = 0.0
-        self.tool_time = 0.0
-        self.deltas = 0
-        self.thinking_deltas = 0
-        self.characters = 0
+        self.decode_time: float = 0.0
+        self.tool_time: float = 0.0
+        self.deltas: int = 0
+        self.thinking_deltas: int = 0
+        self.characters: int = 0
         self.tokenized: int | None = None
-        self.bursts = 0
+        self.bursts: int = 0
         self.usage: Usage | None = None
         self.finish_reason: FinishReason | None = None
         self._resting = True

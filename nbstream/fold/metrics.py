@@ -63,12 +63,12 @@ class Metrics:
         self.ttfv: float | None = None
         self.last: float | None = None
         self.elapsed: float | None = None
-        self.started_at = 0.0
-        self.deltas = 0
+        self.started_at: float = 0.0
+        self.deltas: int = 0
         self.iterations: list[Iteration] = []
-        self.gaps = Gaps()
+        self.gaps: Gaps = Gaps()
         self.stalls: list[list[float]] = []
-        self.series = Series()
+        self.series: Series = Series()
         self._current = CurrentRate()
         self._open: dict[str, Iteration] = {}
         self._step_start: dict[str, float] = {}
@@ -254,6 +254,26 @@ class Metrics:
         return sum(each.tool_time for each in self.iterations)
 
     @property
+    def gap_p50(self) -> float | None:
+        """The median wait between neighbouring deltas, in seconds; None where there was none."""
+        return self.gaps.quantiles(0.5)[0]
+
+    @property
+    def gap_p95(self) -> float | None:
+        """The wait that 95 of 100 do not exceed."""
+        return self.gaps.quantiles(0.95)[0]
+
+    @property
+    def gap_p99(self) -> float | None:
+        """The wait that 99 of 100 do not exceed."""
+        return self.gaps.quantiles(0.99)[0]
+
+    @property
+    def gap_max(self) -> float | None:
+        """The longest wait."""
+        return self.gaps.longest if self.gaps.count else None
+
+    @property
     def cost(self) -> float | None:
         """US dollars: the provider's figure, else computed from known prices; None where unknown."""
         return self.cost_with(0)
@@ -300,7 +320,7 @@ class Metrics:
             "gap_p50": p50,
             "gap_p95": p95,
             "gap_p99": p99,
-            "gap_max": self.gaps.longest if self.gaps.count else None,
+            "gap_max": self.gap_max,
             "stalls": len(self.stalls),
             "iterations": len(self.iterations),
             "deltas": self.deltas,

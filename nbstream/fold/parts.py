@@ -62,9 +62,9 @@ class TextPart:
         self.step: str = event.step
         self.time: float = event.time
         self.until: float = event.time
-        self.content = Text()
-        self.signature = ""
-        self.redacted = ""
+        self.content: Text = Text()
+        self.signature: str = ""
+        self.redacted: str = ""
 
     @property
     def text(self) -> str:
@@ -106,17 +106,17 @@ class ToolPart:
     )
 
     def __init__(self, event: ToolCallStart) -> None:
-        self.call_id = event.call_id
-        self.block = event.block
-        self.name = event.name
-        self.server_side = event.server_side
-        self.step = event.step
-        self.time = event.time
-        self.until = event.time
+        self.call_id: str = event.call_id
+        self.block: int = event.block
+        self.name: str = event.name
+        self.server_side: bool = event.server_side
+        self.step: str = event.step
+        self.time: float = event.time
+        self.until: float = event.time
         self.status: ToolStatus = "streaming"
-        self.input = Text()
+        self.input: Text = Text()
         self.arguments: Any = None
-        self.error = ""
+        self.error: str = ""
         self.progress: list[Any] = []
         self.result: Any = None
         self.duration: float | None = None
@@ -173,14 +173,14 @@ class MediaPart:
     __slots__ = ("alt", "block", "data", "mime", "run", "step", "time", "url")
 
     def __init__(self, event: ContentPart) -> None:
-        self.block = event.block
-        self.run = event.run
-        self.step = event.step
-        self.time = event.time
-        self.mime = event.mime
-        self.data = event.data
-        self.url = event.url
-        self.alt = event.alt
+        self.block: int = event.block
+        self.run: str = event.run
+        self.step: str = event.step
+        self.time: float = event.time
+        self.mime: str = event.mime
+        self.data: str = event.data
+        self.url: str = event.url
+        self.alt: str = event.alt
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -220,13 +220,13 @@ class Step:
     )
 
     def __init__(self, event: StepStart) -> None:
-        self.name = event.name
-        self.index = event.index
-        self.agent = event.agent
-        self.structured = event.structured
-        self.run = event.run
-        self.step = event.step
-        self.time = event.time
+        self.name: str = event.name
+        self.index: int = event.index
+        self.agent: str = event.agent
+        self.structured: bool = event.structured
+        self.run: str = event.run
+        self.step: str = event.step
+        self.time: float = event.time
         self.duration: float | None = None
         self.usage: Usage | None = None
         self.finish_reason: FinishReason | None = None

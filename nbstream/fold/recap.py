@@ -1,15 +1,11 @@
-"""What the steps of a workflow took: the summary under a run that has ended."""
+"""What the steps of a workflow took: the summary of a run that has ended."""
 
 from __future__ import annotations
-
-from html import escape
 
 from nbstream.events.usage import add_usage, tokens_of
 
 from .parts import Step
 from .transcript import Transcript
-
-_CELL = "padding:2px 16px 2px 0;text-align:left"
 
 
 class Recap:
@@ -40,14 +36,3 @@ class Recap:
             return ""
         rows = [f"{n}. {step.label}: {step.cost}" for n, step in enumerate(self.steps, start=1)]
         return "\n".join([*rows, "", self.total])
-
-    def to_html(self) -> str:
-        """A table with plain inline styles."""
-        if not self.steps:
-            return ""
-        rows = "".join(
-            f'<tr><td style="{_CELL}">{n}. {escape(step.label)}</td>'
-            f'<td style="{_CELL}">{step.cost}</td></tr>'
-            for n, step in enumerate(self.steps, start=1)
-        )
-        return f'<table style="margin:8px 0">{rows}</table><div>{self.total}</div>'

@@ -16,7 +16,7 @@ class Series:
     MOST = 1200
 
     def __init__(self) -> None:
-        self.width = 50
+        self.width: int = 50
         self.counts: list[int] = []
 
     def add(self, time: float, count: int) -> None:
@@ -53,9 +53,9 @@ class Gaps:
     MOST = 8192
 
     def __init__(self) -> None:
-        self.count = 0
-        self.total = 0.0
-        self.longest = 0.0
+        self.count: int = 0
+        self.total: float = 0.0
+        self.longest: float = 0.0
         self._kept = array("d")
         self._bins: dict[int, int] = {}
         self._stride = 1

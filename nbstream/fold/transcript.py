@@ -49,20 +49,23 @@ class Transcript:
 
     def __init__(self) -> None:
         self.status: Status = "pending"
-        self.run_id = self.model = self.provider = self.title = ""
-        self.started_at = 0.0
+        self.run_id: str = ""
+        self.model: str = ""
+        self.provider: str = ""
+        self.title: str = ""
+        self.started_at: float = 0.0
         self.parts: list[Part] = []
         self.citations: list[Citation] = []
         self.steps: list[Step] = []
-        self.iteration = 0
+        self.iteration: int = 0
         self.warnings: list[Warning] = []
         self.retries: list[Retry] = []
         self.stall: Stall | None = None
         self.error: Error | None = None
         self.finish_reason: FinishReason | None = None
-        self.provider_reason = ""
-        self.incomplete = False
-        self.raw_count = 0
+        self.provider_reason: str = ""
+        self.incomplete: bool = False
+        self.raw_count: int = 0
         self._usage: dict[str, Usage] = {}
         self._usage_before: Usage | None = None
         self._open: dict[tuple[str, int, int, str], TextPart] = {}

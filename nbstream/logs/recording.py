@@ -82,7 +82,7 @@ class Recorder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._file: BinaryIO | None = None
         self._began = 0.0
         self._answers = 0

@@ -288,6 +288,15 @@ class StreamMagics(Configurable):
         body = mask(FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:]))
         return f"--no-interpolate {flags_line}", body
 
+    def keep_error(self, result: Any) -> None:
+        """After each cell: the traceback of one that failed, for `%stream fix`."""
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None and result.execution_count:
+            lines = self.shell.InteractiveTB.structured_traceback(
+                type(error), error, error.__traceback__
+            )
+            self.errors[result.execution_count] = _COLOUR.sub("", "\n".join(lines))
+
 
 class CellInterrupted(KeyboardInterrupt):
     """■ was pressed: the queue of cells is dropped, with one line and no traceback."""
@@ -353,24 +362,16 @@ def register(shell: Any) -> None:
     shell.register_magic_function(magics.run_cell_now, "cell", "stream")
     shell.register_magic_function(magics.line, "line", "stream")
     shell.input_transformers_cleanup.append(_as_async_cell)
-
-    def keep_error(result: Any) -> None:
-        error = result.error_before_exec or result.error_in_exec
-        if error is not None and result.execution_count:
-            lines = shell.InteractiveTB.structured_traceback(
-                type(error), error, error.__traceback__
-            )
-            magics.errors[result.execution_count] = _COLOUR.sub("", "\n".join(lines))
-
-    shell.events.register("post_run_cell", keep_error)
+    shell.events.register("post_run_cell", magics.keep_error)
 
 
 def unregister(shell: Any) -> None:
-    """What `%unload_ext nbstream` does."""
+    """What `%unload_ext nbstream` does: gives back all that `register` took."""
     magics = getattr(shell, "_nbstream", None)
     if magics is None:
         return
-    shell._nbstream = None
+    del shell._nbstream
+    shell.events.unregister("post_run_cell", magics.keep_error)
     shell.configurables.remove(magics)
     shell.input_transformers_cleanup.remove(_as_async_cell)
     shell.magics_manager.magics["cell"].pop("stream", None)

@@ -10,9 +10,9 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
-from html import escape
 
 import msgspec
+from markupsafe import Markup
 
 from nbstream.events import StreamEvent
 from nbstream.fold.metrics import Metrics
@@ -33,6 +33,23 @@ body { margin: 0; background: light-dark(#fff, #17191d); color: light-dark(#222,
 main { max-width: 54rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; font: 14px/1.6 system-ui, sans-serif; }
 .nbstream [data-action="load-image"] { display: none; }
 """
+_PAGE = Markup("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="referrer" content="no-referrer">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>{answer}</main>
+<script type="application/json" id="nbstream-run">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+""")
 
 
 def to_page(
@@ -55,24 +72,15 @@ def to_page(
         "samples": metrics.series.since(0, 0),
     }
     data = msgspec.json.encode(saved).decode().replace("<", "\\u003c")
-    title = transcript.title or transcript.model or "nbstream"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<main>{to_html(transcript, metrics, format=format)}</main>
-<script type="application/json" id="nbstream-run">{data}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+    whole = _PAGE.format(
+        policy=Markup(_policy(script)),
+        title=transcript.title or transcript.model or "nbstream",
+        style=Markup(_STYLE),
+        answer=Markup(to_html(transcript, metrics, format=format)),
+        data=Markup(data),
+        script=Markup(script),
+    )
+    return str(whole)
 
 
 def _policy(script: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from html import escape
+
+from markupsafe import Markup
 
 from nbstream.fold.metrics import Metrics
 from nbstream.fold.parts import TextPart, ToolPart
@@ -19,18 +20,17 @@ COLOURS = ("#2a88c8", "#d5782a", "#1f9e7c", "#c06aa2", "#a08a10", "#777")
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "4 2", "1 3")
 
 
-def chart_html(runs: Sequence[tuple[str, Metrics, Transcript | None]], style: str = "") -> str:
+def chart_html(runs: Sequence[tuple[str, Metrics, Transcript | None]], style: str = "") -> Markup:
     """The chart of ended runs (name, metrics, transcript for its shades) in a fold; "" without a rate."""
     drawn = [run for run in runs if run[1].tokens_per_second is not None]
     if not drawn:
-        return ""
+        return Markup("")
     source = b64encode(speed_svg(drawn).encode()).decode()
     said = "; ".join(_words(name, metrics) for name, metrics, _ in drawn)
-    return (
-        f'<details style="{style}"><summary>Speed</summary>'
-        f'<img style="max-width:100%" alt="{escape(said)}" src="data:image/svg+xml;base64,{source}">'
-        "</details>"
-    )
+    return Markup(
+        '<details style="{}"><summary>Speed</summary>'
+        '<img style="max-width:100%" alt="{}" src="data:image/svg+xml;base64,{}"></details>'
+    ).format(style, said, source)
 
 
 def speed_svg(runs: Sequence[tuple[str, Metrics, Transcript | None]]) -> str:
@@ -46,50 +46,47 @@ def speed_svg(runs: Sequence[tuple[str, Metrics, Transcript | None]]) -> str:
     def y(value: float) -> str:
         return f"{_TOP + up * (1 - min(value / top, 1)):.1f}"
 
-    shapes: list[str] = []
+    shapes: list[Markup] = []
     if len(runs) == 1:
         _, metrics, transcript = runs[0]
+        shade = Markup('<rect x="{}" y="{}" width="{:.1f}" height="{}" fill="{}"/>')
         for colour, start, stop in _shades(metrics, transcript):
             width = max(float(x(stop)) - float(x(start)), 1)
-            shapes.append(
-                f'<rect x="{x(start)}" y="{_TOP}" width="{width:.1f}" height="{up}" fill="{colour}"/>'
-            )
+            shapes.append(shade.format(x(start), _TOP, width, up, colour))
         if metrics.ttft is not None:
-            at = x(metrics.ttft)
-            shapes.append(f'<path d="M{at} {_TOP}v{up}" stroke="#2e9e4a" stroke-width="1.5"/>')
+            first = Markup('<path d="M{} {}v{}" stroke="#2e9e4a" stroke-width="1.5"/>')
+            shapes.append(first.format(x(metrics.ttft), _TOP, up))
+    line = Markup('<path d="M{} {}h{}" stroke="{}"/>')
     for step in (0.5, 1.0):
         value = top / 1.1 * step
-        shapes.append(
-            f'<path d="M{_LEFT} {y(value)}h{across}" stroke="#8883"/>'
-            f'<text x="{_LEFT - 5}" y="{y(value)}" dy="4" text-anchor="end">{value:.0f}</text>'
-        )
-    shapes.append(f'<path d="M{_LEFT} {y(0)}h{across}" stroke="#8886"/>')
+        label = Markup('<text x="{}" y="{}" dy="4" text-anchor="end">{:.0f}</text>')
+        shapes.append(line.format(_LEFT, y(value), across, "#8883"))
+        shapes.append(label.format(_LEFT - 5, y(value), value))
+    shapes.append(line.format(_LEFT, y(0), across, "#8886"))
     for i in range(5):
         at = end * i / 4
+        label = Markup('<text x="{}" y="{}" text-anchor="{}">{:.{}f} s</text>')
         anchor = "end" if i == 4 else "middle"
-        shapes.append(
-            f'<text x="{x(at)}" y="{HEIGHT - 5}" text-anchor="{anchor}">{at:.{1 if end < 20 else 0}f} s</text>'
-        )
+        shapes.append(label.format(x(at), HEIGHT - 5, anchor, at, 1 if end < 20 else 0))
     for i, (points, (name, _, _)) in enumerate(zip(curves, runs, strict=True)):
         if not points:
             continue
         colour, dash = COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)]
         path = "L".join(f"{x(time)} {y(value)}" for time, value in points)
-        shapes.append(
-            f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="1.8" '
-            f'stroke-dasharray="{dash}" stroke-linejoin="round"/>'
+        drawn = Markup(
+            '<path d="M{}" fill="none" stroke="{}" stroke-width="1.8" '
+            'stroke-dasharray="{}" stroke-linejoin="round"/>'
         )
+        shapes.append(drawn.format(path, colour, dash))
         if len(runs) > 1:
-            shapes.append(
-                f'<text x="{WIDTH - _RIGHT}" y="{_TOP + 10 + 13 * i}" text-anchor="end" '
-                f'style="fill:{colour}">{escape(name)}</text>'
-            )
-    shapes.append(f'<text x="{_LEFT}" y="{_TOP - 1}">tok/s</text>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'width="{WIDTH}" height="{HEIGHT}"><style>text{{font:11px sans-serif;fill:{_GREY}}}</style>'
-        f"{''.join(shapes)}</svg>"
-    )
+            legend = Markup('<text x="{}" y="{}" text-anchor="end" style="fill:{}">{}</text>')
+            shapes.append(legend.format(WIDTH - _RIGHT, _TOP + 10 + 13 * i, colour, name))
+    shapes.append(Markup('<text x="{}" y="{}">tok/s</text>').format(_LEFT, _TOP - 1))
+    whole = Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}">'
+        "<style>text{{font:11px sans-serif;fill:{2}}}</style>{3}</svg>"
+    ).format(WIDTH, HEIGHT, _GREY, Markup("").join(shapes))
+    return str(whole)
 
 
 def curve(metrics: Metrics) -> list[tuple[float, float]]:

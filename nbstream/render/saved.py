@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from html import escape
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from nbstream.events.visible import printable
 from nbstream.fold.metrics import Metrics
@@ -30,9 +31,11 @@ SHOWN_WARNINGS = 3
 #: How a data frame stands in a tool's result.
 _TABLE = re.compile(r"\|.*\|\n\|( --- \|)+\n")
 
+_NONE = Markup("")
 _PANEL = "margin:8px 0;padding:4px 12px;border:1px solid #8884;border-radius:8px"
 _MUTED = "opacity:0.7;font-size:0.9em"
 _STEP = "margin:8px 0;padding-left:12px;border-left:2px solid #8884"
+_CELL = "padding:2px 16px 2px 0;text-align:left"
 
 
 def to_markdown(transcript: Transcript) -> str:
@@ -81,20 +84,29 @@ def to_html(
 
     A run that has ended is followed by its speed chart, folded, unless `chart` is False.
     """
-    marker = f' data-nbstream="{escape(uid)}"' if uid else ""
-    title = f"<div><b>{escape(transcript.title)}</b></div>" if transcript.title else ""
-    above = f'<div style="{_MUTED};white-space:pre-line">{escape(note)}</div>' if note else ""
-    body = "".join(
+    marker = Markup(' data-nbstream="{}"').format(uid) if uid else _NONE
+    title = _NONE
+    if transcript.title:
+        title = Markup("<div><b>{}</b></div>").format(transcript.title)
+    above = _muted(note, "white-space:pre-line") if note else _NONE
+    body = _NONE.join(
         _section(step, _parts(parts, "json" if step and step.structured else format, thinking))
         for step, parts in transcript.sections()
     )
     ended = chart and metrics.elapsed is not None
-    picture = chart_html([("", metrics, transcript)], _MUTED) if ended else ""
-    return (
-        f'<div class="nbstream-static"{marker}>{title}{above}{body}{_error(transcript)}{_sources(transcript)}'
-        f"{_warnings(transcript)}{Recap(transcript).to_html()}"
-        f'<div style="{_MUTED}">{escape(summary(transcript, metrics))}</div>{picture}</div>'
+    whole = Markup('<div class="nbstream-static"{}>{}{}{}{}{}{}{}{}{}</div>').format(
+        marker,
+        title,
+        above,
+        body,
+        _error(transcript),
+        _sources(transcript),
+        _warnings(transcript),
+        _recap(Recap(transcript)),
+        _muted(summary(transcript, metrics)),
+        chart_html([("", metrics, transcript)], _MUTED) if ended else "",
     )
+    return str(whole)
 
 
 def summary(transcript: Transcript, metrics: Metrics) -> str:
@@ -134,16 +146,32 @@ _ENDINGS = {
 }
 
 
-def _section(step: Step | None, html: list[str]) -> str:
+def _muted(text: str, style: str = "") -> Markup:
+    return Markup('<div style="{}">{}</div>').format(f"{_MUTED};{style}".rstrip(";"), text)
+
+
+def _plain(text: str, style: str = "") -> Markup:
+    """Text as it is, its line breaks kept."""
+    return Markup('<pre style="{}">{}</pre>').format(
+        f"white-space:pre-wrap;{style}".rstrip(";"), text
+    )
+
+
+def _folded(summary: Markup, body: Markup) -> Markup:
+    return Markup('<details style="{}">{}{}</details>').format(_PANEL, summary, body)
+
+
+def _section(step: Step | None, html: list[Markup]) -> Markup:
     if step is None:
-        return "".join(html)
-    agent = f" {escape(step.agent)}" if step.agent and step.agent != step.name else ""
-    head = f'<b>{escape(step.name)}</b><span style="{_MUTED}">{agent} · {step.cost}</span>'
-    return f'<div style="{_STEP}"><div>{head}</div>{"".join(html)}</div>'
+        return _NONE.join(html)
+    agent = f" {step.agent}" if step.agent and step.agent != step.name else ""
+    return Markup(
+        '<div style="{}"><div><b>{}</b><span style="{}">{} · {}</span></div>{}</div>'
+    ).format(_STEP, step.name, _MUTED, agent, step.cost, _NONE.join(html))
 
 
-def _parts(parts: list[Part], format: str, thinking: bool) -> list[str]:
-    html: list[str] = []
+def _parts(parts: list[Part], format: str, thinking: bool) -> list[Markup]:
+    html: list[Markup] = []
     answer: list[str] = []
 
     def flush() -> None:
@@ -173,78 +201,94 @@ def _parts(parts: list[Part], format: str, thinking: bool) -> list[str]:
     return html
 
 
-def _answer(text: str, format: str) -> str:
-    if format == "markdown":
-        return _markdown().render(text)
-    return f'<pre style="white-space:pre-wrap">{escape(text)}</pre>'
+def _answer(text: str, format: str) -> Markup:
+    return _rendered(text) if format == "markdown" else _plain(text)
 
 
-def _aside(part: TextPart) -> str:
+def _aside(part: TextPart) -> Markup:
     if part.kind == "refusal":
-        return f'<div style="{_PANEL}">{escape(part.text)}</div>'
+        return Markup('<div style="{}">{}</div>').format(_PANEL, part.text)
     seconds = max(part.until - part.time, 0.0)
-    shown = escape(part.text) or "(not shown by the provider)"
-    return (
-        f'<details style="{_PANEL}"><summary style="{_MUTED}">Thought for {seconds:.0f} s</summary>'
-        f'<div style="white-space:pre-wrap;{_MUTED}">{shown}</div></details>'
+    return _folded(
+        Markup('<summary style="{}">Thought for {:.0f} s</summary>').format(_MUTED, seconds),
+        Markup('<div style="white-space:pre-wrap;{}">{}</div>').format(
+            _MUTED, part.text or "(not shown by the provider)"
+        ),
     )
 
 
-def _tool(part: ToolPart) -> str:
+def _tool(part: ToolPart) -> Markup:
     arguments = part.arguments_text if part.arguments is None else _json(part.arguments)
-    shown = _io("Arguments", arguments) if arguments not in ("", "{}") else ""
+    shown = _io("Arguments", arguments) if arguments not in ("", "{}") else _NONE
     if part.result not in (None, "", "stopped"):
         result = part.result if isinstance(part.result, str) else _json(part.result)
         shown += _io("Error" if part.status == "error" else "Result", result)
-    return (
-        f'<details style="{_PANEL}"><summary><b>{escape(part.name)}</b> '
-        f'<span style="{_MUTED}">{part.outcome}</span></summary>{shown}</details>'
+    summary = Markup('<summary><b>{}</b> <span style="{}">{}</span></summary>')
+    return _folded(summary.format(part.name, _MUTED, part.outcome), shown)
+
+
+def _io(label: str, text: str) -> Markup:
+    shown = _rendered(text) if _TABLE.match(text) else _plain(text, "margin:0 0 6px")
+    return _muted(label) + shown
+
+
+def _media(part: MediaPart) -> Markup:
+    if part.mime.startswith("image/") and part.data and len(part.data) < MAX_IMAGE:
+        return _image(f"data:{part.mime};base64,{part.data}", part.alt)
+    label = part.alt or part.mime
+    if part.url.startswith(("https://", "http://")):
+        return Markup("<p>{}</p>").format(_link(part.url, label))
+    return Markup("<p>[{}]</p>").format(label)
+
+
+def _image(source: str, alt: str) -> Markup:
+    return Markup('<img style="max-width:100%" alt="{}" src="{}">').format(alt, source)
+
+
+def _link(url: str, label: str) -> Markup:
+    return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(url, label)
+
+
+def _error(transcript: Transcript) -> Markup:
+    error = transcript.error
+    if error is None:
+        return _NONE
+    hint = Markup("<div>{}</div>").format(error.hint) if error.hint else ""
+    return Markup('<div style="{};border-color:#d33"><b>{}</b>{}</div>').format(
+        _PANEL, error.message, hint
     )
 
 
-def _io(label: str, text: str) -> str:
-    if _TABLE.match(text):
-        shown = _markdown().render(text)
-    else:
-        shown = f'<pre style="white-space:pre-wrap;margin:0 0 6px">{escape(text)}</pre>'
-    return f'<div style="{_MUTED}">{label}</div>{shown}'
-
-
-def _media(part: MediaPart) -> str:
-    if part.mime.startswith("image/") and part.data and len(part.data) < MAX_IMAGE:
-        source = f"data:{escape(part.mime)};base64,{escape(part.data)}"
-        return f'<img style="max-width:100%" alt="{escape(part.alt)}" src="{source}">'
-    label = escape(part.alt or part.mime)
-    if part.url.startswith(("https://", "http://")):
-        return f'<p><a href="{escape(part.url)}" rel="noopener noreferrer">{label}</a></p>'
-    return f"<p>[{label}]</p>"
-
-
-def _error(transcript: Transcript) -> str:
-    error = transcript.error
-    if error is None:
-        return ""
-    hint = f"<div>{escape(error.hint)}</div>" if error.hint else ""
-    return f'<div style="{_PANEL};border-color:#d33"><b>{escape(error.message)}</b>{hint}</div>'
-
-
-def _warnings(transcript: Transcript) -> str:
+def _warnings(transcript: Transcript) -> Markup:
     said = list(dict.fromkeys(warning.message for warning in transcript.warnings))[:SHOWN_WARNINGS]
-    return "".join(f'<div style="{_MUTED}">{escape(message)}</div>' for message in said)
+    return _NONE.join(_muted(message) for message in said)
 
 
-def _sources(transcript: Transcript) -> str:
+def _sources(transcript: Transcript) -> Markup:
     seen: dict[str, str] = {}
     for citation in transcript.citations:
         if citation.url.startswith(("https://", "http://")):
             seen.setdefault(citation.url, citation.title or citation.url)
     if not seen:
-        return ""
-    items = "".join(
-        f'<li><a href="{escape(url)}" rel="noopener noreferrer">{escape(title)}</a></li>'
-        for url, title in seen.items()
+        return _NONE
+    items = _NONE.join(
+        Markup("<li>{}</li>").format(_link(url, title)) for url, title in seen.items()
     )
-    return f"<details><summary>Sources ({len(seen)})</summary><ol>{items}</ol></details>"
+    return Markup("<details><summary>Sources ({})</summary><ol>{}</ol></details>").format(
+        len(seen), items
+    )
+
+
+def _recap(recap: Recap) -> Markup:
+    """What the steps of a workflow took, as a table."""
+    if not recap:
+        return _NONE
+    row = Markup('<tr><td style="{}">{}. {}</td><td style="{}">{}</td></tr>')
+    rows = _NONE.join(
+        row.format(_CELL, n, step.label, _CELL, step.cost)
+        for n, step in enumerate(recap.steps, start=1)
+    )
+    return Markup('<table style="margin:8px 0">{}</table><div>{}</div>').format(rows, recap.total)
 
 
 def _json(value: Any) -> str:
@@ -253,6 +297,10 @@ def _json(value: Any) -> str:
     return (
         line if len(line) <= 80 else json.dumps(value, ensure_ascii=False, indent=2, default=repr)
     )
+
+
+def _rendered(markdown: str) -> Markup:
+    return Markup(_markdown().render(markdown))
 
 
 @lru_cache(maxsize=1)
@@ -264,10 +312,9 @@ def _markdown() -> MarkdownIt:
 
     def image(tokens: Any, index: int, options: Any, env: Any) -> str:
         token = tokens[index]
-        source, label = str(token.attrs.get("src", "")), escape(token.content or "image")
-        if source.startswith("data:image/") and len(source) < MAX_IMAGE:
-            return f'<img style="max-width:100%" alt="{label}" src="{escape(source)}">'
-        return f'<a href="{escape(source)}" rel="noopener noreferrer">{label}</a>'
+        source, label = str(token.attrs.get("src", "")), token.content or "image"
+        inline = source.startswith("data:image/") and len(source) < MAX_IMAGE
+        return _image(source, label) if inline else _link(source, label)
 
     markdown.add_render_rule("image", lambda _self, *args: image(*args))
     return markdown

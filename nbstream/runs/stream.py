@@ -291,7 +291,7 @@ class Stream(Answer):
             ) from error
         try:
             loop.run_until_complete(asyncio.wait_for(self.more(seen), timeout))
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return False
         return True
 

@@ -140,7 +140,7 @@ async def _lines(
         elif not events:
             try:
                 await asyncio.wait_for(stream.more(seen), heartbeat)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 yield b": still here\n\n"
 
 

@@ -404,7 +404,7 @@ async def test_a_chunk_stream_that_never_ends_is_incomplete() -> None:
     assert (stream.finish_reason, stream.response.partial) == ("unknown", True)
 
 
-class EventType(str, enum.Enum):
+class EventType(str, enum.Enum):  # noqa: UP042 - as its authors write it
     ITERATION_START = "iteration_start"
     TEXT_DELTA = "text_delta"
     THINKING = "thinking"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -59,9 +58,6 @@ async def test_tools(serve: Serve, closing: AsyncExitStack) -> None:
 )
 @pytest.mark.parametrize("handed_on", [True, False])
 async def test_langgraph(mode: Any, handed_on: bool) -> None:
-    if mode == "events" and not handed_on and sys.version_info < (3, 11):
-        pytest.skip("LangGraph does not see what the node streams")
-
     model = GenericFakeChatModel(messages=iter([AIMessage("The answer is four.", id="a1")]))
 
     def call(state: Any) -> Any:

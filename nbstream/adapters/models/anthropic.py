@@ -25,7 +25,7 @@ class Anthropic(HTTPModel):
     """
 
     provider = "anthropic"
-    key_names = ("ANTHROPIC_API_KEY",)
+    key_names: tuple[str, ...] = ("ANTHROPIC_API_KEY",)
     key_needed = True
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}

@@ -22,7 +22,7 @@ class Gemini(HTTPModel):
     """
 
     provider = "gemini"
-    key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    key_names: tuple[str, ...] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     key_needed = True
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}

@@ -36,7 +36,7 @@ class HTTPModel(ChatModel):
     """
 
     key_names: tuple[str, ...] = ()
-    key_needed = False
+    key_needed: bool = False
 
     def __init__(
         self,
@@ -52,11 +52,13 @@ class HTTPModel(ChatModel):
         max_line: int = MAX_LINE,
         **options: Any,
     ) -> None:
-        self.base_url = check_url(base_url or self.home())
+        self.base_url: str = check_url(base_url or self.home())
         self.name = model
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
         self.verify = verify
-        self.timeouts = Timeouts(total=timeout) if isinstance(timeout, (int, float)) else timeout
+        self.timeouts: Timeouts | None = (
+            Timeouts(total=timeout) if isinstance(timeout, (int, float)) else timeout
+        )
         self.streaming = stream
         self.max_line = max_line
         self.options = options

@@ -43,9 +43,12 @@ class LiteLLM(ChatModel):
         **options: Any,
     ) -> None:
         provider, slash, name = model.partition("/")
-        self.provider, self.name = (provider, name) if slash else ("litellm", model)
+        self.provider: str = provider if slash else "litellm"
+        self.name: str = name if slash else model
         self._model = model
-        self.timeouts = Timeouts(total=timeout) if isinstance(timeout, (int, float)) else timeout
+        self.timeouts: Timeouts | None = (
+            Timeouts(total=timeout) if isinstance(timeout, (int, float)) else timeout
+        )
         self._key_name = api_key_name
         self.options = options
         if headers:

@@ -27,7 +27,7 @@ class Ollama(HTTPModel):
     """
 
     provider = "ollama"
-    key_names = ("OLLAMA_API_KEY",)
+    key_names: tuple[str, ...] = ("OLLAMA_API_KEY",)
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}
     )

@@ -30,9 +30,9 @@ class OpenAIModel(HTTPModel):
         super().__init__(model, api_key, **settings)
         known = provider_of(self.base_url)
         if known and not self.key_names:
-            self.key_names = known.keys
+            self.key_names: tuple[str, ...] = known.keys
             self.key_needed = True
-        self.provider = provider or (known.name if known else self.provider)
+        self.provider: str = provider or (known.name if known else self.provider)
         known = OPENAI_COMPATIBLE.get(self.provider)
         self._thinking = known.thinking if known else ("reasoning_content",)
 

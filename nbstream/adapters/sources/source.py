@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
-from nbstream.events import StreamEvent
+from nbstream.events import StreamEvent, Warning
 
 
 class Turn:
@@ -79,3 +80,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     turn: Turn | None = None
     recorded: bool = False
+
+    def warned(self, message: str) -> Source:
+        """The same with a warning before its first event, said once; itself where `message` is empty."""
+        if not message:
+            return self
+        warnings = [Warning(message)]
+
+        async def events() -> AsyncGenerator[StreamEvent, None]:
+            while warnings:
+                yield warnings.pop()
+            async with aclosing(self.events()) as given:
+                async for event in given:
+                    yield event
+
+        return msgspec.structs.replace(self, events=events)

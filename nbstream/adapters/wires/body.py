@@ -232,7 +232,7 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
         while not body.done:
             try:
                 chunk = await asyncio.wait_for(anext(chunks), max(deadline - clock(), 0))
-            except (StopAsyncIteration, asyncio.TimeoutError):
+            except (TimeoutError, StopAsyncIteration):
                 break
             if events := body.feed(chunk):
                 deadline = clock() + LINGER

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import re
-import struct
+import wave
 
 from nbstream.events import ContentPart
 
@@ -31,9 +32,8 @@ class Sound:
 
     def part(self, block: int) -> ContentPart:
         kind = next((k for mark, k in _MARKS.items() if self._data.startswith(mark)), "")
-        head = b"" if kind else wav_head(len(self._data), self.rate)
-        data = base64.b64encode(head + self._data).decode()
-        return ContentPart(block, f"audio/{kind or 'wav'}", data)
+        file = self._data if kind else wav(self._data, self.rate)
+        return ContentPart(block, f"audio/{kind or 'wav'}", base64.b64encode(file).decode())
 
 
 def samples_rate(mime: str) -> int | None:
@@ -44,11 +44,10 @@ def samples_rate(mime: str) -> int | None:
     return int(rate[1]) if rate else RATE
 
 
-def wav_head(size: int, rate: int) -> bytes:
-    """The header of a WAV file with `size` bytes of 16-bit samples, one channel."""
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16)
-    return (
-        struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE")
-        + form
-        + struct.pack("<4sI", b"data", size)
-    )
+def wav(samples: bytes | bytearray, rate: int) -> bytes:
+    """A WAV file of 16-bit samples, one channel."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, rate, 0, "NONE", ""))
+        sound.writeframes(samples)
+    return file.getvalue()

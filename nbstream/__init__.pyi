@@ -1,0 +1,61 @@
+"""Public names, and the room each lives in: what type checkers read, and what `__init__.py` loads from."""
+
+from typing import Any
+
+from ._version import __version__ as __version__
+from .adapters.models.anthropic import Anthropic as Anthropic
+from .adapters.models.base import ChatModel as ChatModel
+from .adapters.models.base import ChatRequest as ChatRequest
+from .adapters.models.demo import Demo as Demo
+from .adapters.models.gemini import Gemini as Gemini
+from .adapters.models.litellm import LiteLLM as LiteLLM
+from .adapters.models.ollama import Ollama as Ollama
+from .adapters.models.openai_compatible import OpenAICompatible as OpenAICompatible
+from .adapters.models.openai_responses import OpenAIResponses as OpenAIResponses
+from .adapters.models.registry import model as model
+from .adapters.models.registry import models as models
+from .adapters.models.registry import register_model as register_model
+from .adapters.models.registry import unregister_model as unregister_model
+from .adapters.models.scripted import Scripted as Scripted
+from .adapters.transport.timeouts import Timeouts as Timeouts
+from .agents.agent import Agent as Agent
+from .agents.history import History as History
+from .agents.tools import Tool as Tool
+from .agents.tools import tool as tool
+from .agents.workflow import Step as Step
+from .agents.workflow import Workflow as Workflow
+from .api import record_to as record_to
+from .api import replay as replay
+from .api import show as show
+from .api import stream as stream
+from .batches.batch import StreamBatch as StreamBatch
+from .batches.batch import gather as gather
+from .batches.group import StreamGroup as StreamGroup
+from .batches.group import compare as compare
+from .config import configure as configure
+from .events import StreamEvent as StreamEvent
+from .events.errors import AuthenticationError as AuthenticationError
+from .events.errors import ConnectError as ConnectError
+from .events.errors import ContentFilterError as ContentFilterError
+from .events.errors import ContextLengthError as ContextLengthError
+from .events.errors import ModelNotFoundError as ModelNotFoundError
+from .events.errors import NbstreamError as NbstreamError
+from .events.errors import OutputValidationError as OutputValidationError
+from .events.errors import ProtocolError as ProtocolError
+from .events.errors import ProviderError as ProviderError
+from .events.errors import RateLimitError as RateLimitError
+from .events.errors import ServerError as ServerError
+from .events.errors import StreamInterruptedError as StreamInterruptedError
+from .events.errors import StreamTimeoutError as StreamTimeoutError
+from .events.errors import ToolError as ToolError
+from .events.errors import UsageError as UsageError
+from .render.response import Response as Response
+from .runs.stream import Stream as Stream
+from .serve.app import asgi_app as asgi_app
+from .serve.app import sse as sse
+from .widgets.chart import MetricsTable as MetricsTable
+from .widgets.chart import RateChart as RateChart
+from .widgets.stream import StreamView as StreamView
+
+def load_ipython_extension(shell: Any) -> None: ...
+def unload_ipython_extension(shell: Any) -> None: ...
