@@ -22,14 +22,14 @@ from nbstream.events import (
     ToolResult,
     Warning,
 )
-from nbstream.events.errors import NbstreamError, ToolError
+from nbstream.events.errors import ToolError
 from nbstream.events.json import decode_json
 from nbstream.fold.parts import ToolPart
 from nbstream.runs.stream import Stream
 
 from .approval import Approval, Questions, preview
 from .nested import Nested
-from .results import Image, Result, bounded, plain, result_of
+from .results import Image, Result, plain, result_of
 from .tools import Tool
 from .user_code import Interrupted, Loop, described
 
@@ -195,8 +195,6 @@ class ToolCalls:
             raise
         except KeyboardInterrupt:
             raise Interrupted from None
-        except NbstreamError as error:
-            emit(self._result(call_id, bounded(error.message), error=True, began=began))
         except BaseException as error:
             emit(self._result(call_id, described(error), error=True, began=began))
         finally:

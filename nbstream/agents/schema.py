@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from nbstream.events.errors import OutputValidationError, UsageError
@@ -143,22 +144,22 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 def _signature(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """The parameters with their hints resolved. Raises `UsageError` where that cannot be had."""
-    try:
+    with suppress(Exception):  # a hint is an expression: it may raise anything
         return list(inspect.signature(function, eval_str=True).parameters.values())
-    except Exception as error:  # a hint is an expression: it may raise anything
-        said = f"{type(error).__name__}: {error}"
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
         raise UsageError(f"A model cannot call {_name(function)}: {error}.") from None
     scope = getattr(inspect.unwrap(function), "__globals__", {})
+    resolved: list[inspect.Parameter] = []
     for parameter in parameters:
         hint = parameter.annotation
         try:
-            eval(hint, scope) if isinstance(hint, str) else None  # noqa: S307  as inspect does
+            hint = eval(hint, scope) if isinstance(hint, str) else hint  # noqa: S307  as inspect does
         except Exception as error:
             raise _no_type(function, parameter, f"{type(error).__name__}: {error}") from None
-    raise UsageError(f"A model cannot call {_name(function)}: its type hints raise {said}.")
+        resolved.append(parameter.replace(annotation=hint))
+    return resolved  # what cannot be had is the hint of what it returns, which no model has to give
 
 
 def _unusable(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> UsageError:

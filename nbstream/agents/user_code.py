@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from nbstream.events.errors import ToolError
+from nbstream.events.errors import NbstreamError, ToolError
 from nbstream.runs.stream import Stream
 
 from .results import bounded
@@ -100,6 +100,8 @@ async def at_home(work: Callable[[], Awaitable[T]], home: Loop | None) -> T:
 
 def described(error: BaseException) -> str:
     """`ValueError: the disk is full`, however long, or unwilling to be printed, the exception is."""
+    if isinstance(error, NbstreamError):  # ours, which say it in words
+        return bounded(error.message)
     try:
         text = str(error)
     except BaseException:
@@ -196,10 +198,11 @@ async def _in_thread(
         last = None
         try:
             while not left.is_set():
-                last = next(value)
+                try:
+                    last = next(value)
+                except StopIteration as end:
+                    return last if end.value is None else end.value
                 progress(convert(last))
-        except StopIteration as end:
-            return last if end.value is None else end.value
         finally:
             value.close()
         return None
