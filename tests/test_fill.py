@@ -142,7 +142,9 @@ def test_what_is_not_the_users_own_is_left_as_typed(typed):
 
 
 def test_which_names_were_filled_is_known():
-    typed = "{name} {In[1]} {Out[2]} {Err[1]} {d['__class__']} {odd.plain} {token} {code} {name} {nmae}"
+    typed = (
+        "{name} {In[1]} {Out[2]} {Err[1]} {d['__class__']} {odd.plain} {token} {code} {name} {nmae}"
+    )
     filled = fill_from_notebook(typed, OWN, CELLS)
     assert filled.text.startswith("Ada one two! Traceback … 1 3 cat from hub")
     assert filled.names == [

@@ -33,10 +33,10 @@ async def asked(
 ) -> int:
     """The status of a POST, as a server on `server` would hand it on."""
     transport = httpx.ASGITransport(app, client=(peer, 1234))
-    async with httpx.AsyncClient(transport=transport, base_url=f"http://{server}") as client:
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{server}") as http:
         content = json.dumps({"prompt": "x"}) if body is None else body
         sent = {"host": "localhost", "content-type": "application/json", **(headers or {})}
-        return (await client.post("/stream", content=content, headers=sent)).status_code
+        return (await http.post("/stream", content=content, headers=sent)).status_code
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,10 @@ async def asked(
         *[(name, False) for name in ("", "127.evil.com", "127.0.0.1.nip.io", "127.1", "127.x")],
         *[(name, False) for name in ("localhost.evil.com", "localhost.", "0.0.0.0", "::1")],
         *[(name, False) for name in ("a@localhost", "localhost#x", "localhost/x", "[127.0.0.1]")],
-        *[(name, False) for name in ("[::ffff:127.0.0.1]", "0x7f.0.0.1", "127.0.0.1:", "１27.0.0.1")],
+        *[
+            (name, False)
+            for name in ("[::ffff:127.0.0.1]", "0x7f.0.0.1", "127.0.0.1:", "１27.0.0.1")
+        ],
     ],
 )
 def test_hosts_are_checked_to_the_letter(name, ours):
@@ -100,10 +103,10 @@ async def test_with_a_token_who_has_it_is_served(given, status):
     headers = {"authorization": given, "x-forwarded-for": "203.0.113.9", "host": "example.com"}
     raw = {name: value.encode().decode("latin-1") for name, value in headers.items()}
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.5") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.5") as http:
         sent = [(name.encode(), value.encode("latin-1")) for name, value in raw.items()]
         sent.append((b"content-type", b"application/json"))
-        answer = await client.post("/stream", content=b'{"prompt":"x"}', headers=sent)
+        answer = await http.post("/stream", content=b'{"prompt":"x"}', headers=sent)
     assert answer.status_code == status
 
 

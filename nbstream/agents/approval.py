@@ -70,7 +70,9 @@ class Approval:
                 except Interrupted:
                     raise
                 except Exception as error:  # nobody said that it may run
-                    raise ToolError(f"Not run: its approval check failed: {described(error)}") from None
+                    raise ToolError(
+                        f"Not run: its approval check failed: {described(error)}"
+                    ) from None
             else:
                 answer = tool.name in choice if isinstance(choice, Collection) else choice
             if answer:

@@ -1,6 +1,6 @@
 """The tool calls of a turn: checked once, approved, run at once, and what became of each.
 
-    arguments ─ check ─▶ keywords ─▶ guard ─▶ card ─▶ function        all of them see the same checked value
+arguments ─ check ─▶ keywords ─▶ guard ─▶ card ─▶ function        all of them see the same checked value
 """
 
 from __future__ import annotations

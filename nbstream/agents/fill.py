@@ -107,7 +107,9 @@ def _filled(prompt: str, names: Mapping[str, Any], walk: Any, refuse: Any = None
         except BaseException as error:
             raise _raised(path, "its text", error) from None
         if refuse is not None and refuse(path, text):
-            raise UsageError(f"{{{path}}} looks like a key or a password: it is not sent.", hint=KEEP)
+            raise UsageError(
+                f"{{{path}}} looks like a key or a password: it is not sent.", hint=KEEP
+            )
         used[path] = None
         return text
 

@@ -155,7 +155,7 @@ def _signature(function: Callable[..., Any]) -> list[inspect.Parameter]:
     for parameter in parameters:
         hint = parameter.annotation
         try:
-            hint = eval(hint, scope) if isinstance(hint, str) else hint  # noqa: S307  as inspect does
+            hint = eval(hint, scope) if isinstance(hint, str) else hint
         except Exception as error:
             raise _no_type(function, parameter, f"{type(error).__name__}: {error}") from None
         resolved.append(parameter.replace(annotation=hint))

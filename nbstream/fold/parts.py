@@ -170,9 +170,7 @@ class ToolPart:
         }
 
     def __repr__(self) -> str:
-        return printable(
-            f"ToolPart({self.name!r}, {self.arguments_text}, status={self.status!r})"
-        )
+        return printable(f"ToolPart({self.name!r}, {self.arguments_text}, status={self.status!r})")
 
 
 class MediaPart:

@@ -317,8 +317,10 @@ def _rendered(markdown: str) -> Markup:
 def _markdown() -> MarkdownIt:
     """CommonMark with GFM's tables and strikethrough; raw HTML is text, images are links."""
     from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    renderer = RendererHTML()
 
     def image(tokens: Any, index: int, options: Any, env: Any) -> str:
         token = tokens[index]
@@ -334,7 +336,7 @@ def _markdown() -> MarkdownIt:
             token.attrs = {"title": f"{title} ({url[:2_000]})" if title else url[:2_000]}
         elif not url.startswith("#"):
             token.attrs["rel"] = "noopener noreferrer"
-        return markdown.renderer.renderToken(tokens, index, options, env)
+        return renderer.renderToken(tokens, index, options, env)
 
     markdown.add_render_rule("image", lambda _self, *args: image(*args))
     markdown.add_render_rule("link_open", lambda _self, *args: link(*args))

@@ -49,7 +49,9 @@ def admit(request: Any, token: str | None) -> None:
         return
     why = _foreign(request)
     if why:
-        raise Refused(403, f"{why} Beyond this machine the app needs a token: asgi_app(…, token=…).")
+        raise Refused(
+            403, f"{why} Beyond this machine the app needs a token: asgi_app(…, token=…)."
+        )
 
 
 def _has_token(header: str, token: str) -> bool:

@@ -209,7 +209,7 @@ class _Runs:
         self._arriving += 1
         try:
             return await asyncio.wait_for(_read(request), BODY_TIMEOUT)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise Refused(408, f"The request did not arrive within {BODY_TIMEOUT:g} s.") from None
         finally:
             self._arriving -= 1
@@ -231,9 +231,7 @@ def _last_event(request: Any) -> tuple[str, int]:
     return match.group(1), int(match.group(2))
 
 
-async def _run_of(
-    request: Any, served: Served, runs: _Runs, last: str
-) -> tuple[_Run, str, str]:
+async def _run_of(request: Any, served: Served, runs: _Runs, last: str) -> tuple[_Run, str, str]:
     protocol = request.query_params.get("protocol", "")
     if "ag-ui" in request.headers.get("accept", ""):
         protocol = "ag-ui"
