@@ -1,5 +1,5 @@
 // Bundles the front end into nbstream/static/: `node build.mjs [--watch]`.
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -33,34 +33,42 @@ const shared = {
 };
 
 const builds = [
-  { ...shared, entryPoints: ["src/index.ts"], outfile: join(out, "nbstream.js"), format: "esm" },
-  { ...shared, entryPoints: ["src/loader.ts"], outfile: join(out, "loader.js"), format: "esm" },
-  { ...shared, entryPoints: ["src/stub.ts"], outfile: join(out, "stub.js"), format: "esm" },
-  { ...shared, entryPoints: ["src/whole.ts"], outfile: join(out, "whole.js"), format: "esm" },
-  { ...shared, entryPoints: ["src/saved.ts"], outfile: join(out, "saved.js"), format: "iife" },
+  {
+    ...shared,
+    entryPoints: ["src/entries/index.ts"],
+    outfile: join(out, "nbstream.js"),
+    format: "esm",
+  },
+  {
+    ...shared,
+    entryPoints: ["src/entries/loader.ts"],
+    outfile: join(out, "loader.js"),
+    format: "esm",
+  },
+  { ...shared, entryPoints: ["src/entries/stub.ts"], outfile: join(out, "stub.js"), format: "esm" },
+  {
+    ...shared,
+    entryPoints: ["src/entries/whole.ts"],
+    outfile: join(out, "whole.js"),
+    format: "esm",
+  },
+  {
+    ...shared,
+    entryPoints: ["src/entries/saved.ts"],
+    outfile: join(out, "saved.js"),
+    format: "iife",
+  },
   ...["math", "languages"].map((name) => ({
     ...shared,
     entryPoints: [`src/markdown/lazy/${name}.ts`],
     outfile: join(out, `part-${name}.js`),
     format: "esm",
   })),
-  {
-    ...shared,
-    stdin: { contents: styles(), resolveDir: here, loader: "css" },
-    outfile: join(out, "nbstream.css"),
-  },
+  { ...shared, entryPoints: ["src/entries/nbstream.css"], outfile: join(out, "nbstream.css") },
 ];
 
 if (process.argv.includes("--watch")) {
   for (const options of builds) await (await context(options)).watch();
 } else {
   await Promise.all(builds.map(build));
-}
-
-function styles() {
-  const files = readdirSync(join(here, "src"), { recursive: true }).sort();
-  return files
-    .filter((file) => file.endsWith(".css"))
-    .map((file) => `@import "./src/${file}";`)
-    .join("\n");
 }

@@ -29,8 +29,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nbstream' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{room}", __name__), name)
     if room not in ("events", "events.errors"):
-        for displays in ("notebook", "marimo"):
-            importlib.import_module(f".hosts.{displays}", __name__)
+        importlib.import_module(".hosts", __name__)  # what is shown finds who shows it
     globals()[name] = value
     return value
 

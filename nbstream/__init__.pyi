@@ -24,14 +24,15 @@ from .agents.tools import Tool as Tool
 from .agents.tools import tool as tool
 from .agents.workflow import Step as Step
 from .agents.workflow import Workflow as Workflow
+from .api import attach as attach
+from .api import compare as compare
+from .api import gather as gather
 from .api import record_to as record_to
 from .api import replay as replay
 from .api import show as show
 from .api import stream as stream
 from .batches.batch import StreamBatch as StreamBatch
-from .batches.batch import gather as gather
 from .batches.group import StreamGroup as StreamGroup
-from .batches.group import compare as compare
 from .config import configure as configure
 from .events import StreamEvent as StreamEvent
 from .events.errors import AuthenticationError as AuthenticationError

@@ -1,17 +1,14 @@
-"""The ways to start a stream: ask a model, show what already streams, replay a recording."""
+"""What people call: ask a model, show what streams, replay, attach, compare, gather."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from nbstream.hosts import marimo
-from nbstream.hosts import notebook as cell
-from nbstream.runs import cassettes as tapes
-
+from . import host, hosts  # noqa: F401  (the hosts register with the port)
 from .adapters.models.base import ChatModel, ChatRequest, Prompt
 from .adapters.models.options import misspelt
 from .adapters.models.registry import model as find_model
@@ -20,9 +17,15 @@ from .adapters.sources.source import Source
 from .adapters.transport.timeouts import Timeouts
 from .agents.approval import Approval, Choice
 from .agents.history import History, Message, as_messages, assistant_message
+from .batches.batch import StreamBatch
+from .batches.group import StreamGroup, again
 from .config import configure, setting
-from .events import StreamEvent
+from .events import RunEnd, StreamEvent
 from .events.errors import UsageError
+from .logs.file import FileLog, FollowedFile
+from .logs.log import Log
+from .logs.recording import SUFFIX
+from .runs import cassettes
 from .runs.budget import budget_for
 from .runs.stream import Stream
 
@@ -45,6 +48,7 @@ def stream(
     retries: int | None = None,
     max_cost: float | None = None,
     max_seconds: float | None = None,
+    log: str | Path | None = None,
     title: str = "",
     **provider_options: Any,
 ) -> Stream:
@@ -58,8 +62,10 @@ def stream(
     ask in the cell first. `history` goes before the prompt and takes in this turn.
 
     `timeout` is in seconds for the whole run, or a `Timeouts`. `retries` counts new attempts before the
-    first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived. Other
-    keyword arguments go to the provider as they are.
+    first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived. `log`
+    is a folder, or a new file, in which the run is kept as it happens: `nbstream.attach(stream.url)` follows
+    it from another program. Other keyword arguments go to the provider as they are; one that looks
+    misspelt gets a `warning` event.
 
     Raises `UsageError` for an unknown model, and for `max_cost` with a model whose price is not known. What
     goes wrong later is raised by awaiting the stream.
@@ -98,19 +104,21 @@ def stream(
             retries=attempts,
             history=history,
         ).warned(misspelt(request.options))
-        return Stream(source, title=title, timeouts=timeouts, retries=0, budget=budget)
+        kept = _log_of(setting("log", log), chat)
+        return Stream(source, title=title, timeouts=timeouts, retries=0, budget=budget, log=kept)
     if given:
         request.tools = given
-    tape = tapes.taped(chat, request)
+    tape = cassettes.taped(chat, request)
     stream = Stream(
         tape or _asking(chat, request),
         title=title,
         timeouts=timeouts,
         retries=attempts,
         budget=budget,
+        log=_log_of(setting("log", log), chat),
     )
     if tape is None:
-        tapes.record(stream, chat, request)
+        cassettes.record(stream, chat, request)
     if history is not None:
         _remember(stream, history, turn_messages)
     return stream
@@ -119,11 +127,19 @@ def stream(
 def _remember(stream: Stream, history: History, messages: list[Message]) -> None:
     transcript = stream.transcript  # and not the stream, which would keep itself alive
 
-    def add(_: StreamEvent) -> None:
-        if transcript.text or transcript.refusal:
+    def add(event: StreamEvent) -> None:
+        if isinstance(event, RunEnd) and (transcript.text or transcript.refusal):
             history.add([*messages, assistant_message(transcript)])
 
-    stream.on(add, "run_end")
+    stream.follow(add)
+
+
+def _log_of(place: str | Path | None, chat: ChatModel) -> Log | None:
+    """The log in a folder or a file; None where runs are kept in memory."""
+    if place is None:
+        return None
+    path = Path(place)
+    return FileLog(path if path.suffix == SUFFIX else cassettes.unused(path, chat))
 
 
 def _asking(chat: ChatModel, request: ChatRequest) -> Source:
@@ -149,8 +165,7 @@ def show(source: Any, title: str = "", **options: Any) -> Stream:
 
     timeouts = Timeouts.of(options.pop("timeout", None), Timeouts(first=None, between=None))
     stream = Stream(adapt(source, **options), title=title, timeouts=timeouts, retries=0)
-    if not marimo.running():
-        cell.present(stream)
+    host.present(stream)
     return stream
 
 
@@ -165,9 +180,83 @@ def replay(path: str | Path, speed: float | None = 1.0) -> Stream:
     return Stream(source, timeouts=Timeouts(first=None, between=None), retries=0)
 
 
+def attach(url: str | Path) -> Stream:
+    """The run that is kept at `url`, the `url` of its stream: what was said, then live.
+
+    Stopping it and answering its approvals work from here too. Times, ids and numbers are the writer's. Where
+    the program that ran it is gone, the run ends as `interrupted`, and its text is kept.
+
+    Raises `UsageError` where there is no run.
+    """
+    return Stream.following(FollowedFile(url))
+
+
 def record_to(folder: str | Path | None, raw: bool = False) -> None:
     """Record every run of this session into `folder`, named by time and model; None ends it.
 
     `raw` keeps the providers' bytes as well. An agent's requests are recorded one by one.
     """
     configure(record_to=folder, record_raw=raw or None)
+
+
+def compare(
+    prompt: Prompt | Sequence[Stream],
+    models: Sequence[str | ChatModel] | None = None,
+    **options: Any,
+) -> StreamGroup:
+    """Ask several models the same thing, or put given streams side by side.
+
+        nb.compare("Explain quicksort", models=["gpt-4o-mini", "ollama/llama3.2"])
+        nb.compare([nb.stream("…", temperature=0), nb.stream("…", temperature=1)])
+
+    Other arguments are those of `nbstream.stream`, for every model. The group starts when it is displayed,
+    awaited or asked for its result. A stream that fails leaves the others alone.
+
+    Raises `UsageError` for an unknown model, or where there is nothing to compare.
+    """
+    if models is None:
+        streams = list(prompt)
+        if not streams or not all(isinstance(each, Stream) for each in streams):
+            raise UsageError(
+                "There is nothing to compare.",
+                hint='nb.compare("a prompt", models=["a", "b"]) or nb.compare([stream1, stream2])',
+            )
+        return StreamGroup([again(each) for each in streams], streams)  # type: ignore[arg-type]
+    if not models:
+        raise UsageError("models is empty.", hint='models=["gpt-4o-mini", "ollama/llama3.2"]')
+
+    def asking(model: str | ChatModel) -> Callable[[], Stream]:
+        return lambda: stream(prompt, model, **options)  # type: ignore[arg-type]
+
+    return StreamGroup([asking(model) for model in models])
+
+
+def gather(
+    prompts: Sequence[Prompt],
+    model: str | ChatModel | None = None,
+    *,
+    concurrency: int = 8,
+    **options: Any,
+) -> StreamBatch:
+    """Ask a model many things, `concurrency` at a time.
+
+        responses = await nb.gather(prompts, model="gpt-4o-mini", concurrency=32)
+
+    In a notebook the cell shows the progress. The answers come in the order of the prompts. One that
+    fails is a `Response` with `status` "error" and its partial text; the others go on. Other arguments are
+    those of `nbstream.stream`. The batch starts when it is displayed, awaited or asked for its result.
+
+    Raises `UsageError` for an unknown model, an empty prompt, or a concurrency below 1.
+    """
+    if concurrency < 1:
+        raise UsageError("concurrency must be at least 1.")
+    if isinstance(prompts, str):
+        raise UsageError("gather takes several prompts.", hint='nb.gather(["one", "two"])')
+    streams = [stream(prompt, model, **options) for prompt in prompts]
+    return StreamBatch(streams, concurrency, [_label(prompt) for prompt in prompts])
+
+
+def _label(prompt: Prompt) -> str:
+    text = prompt if isinstance(prompt, str) else str(prompt[-1].get("content") or "")
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:59]}…"

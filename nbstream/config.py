@@ -18,6 +18,7 @@ _SETTINGS: dict[str, str] = {
     "prices": "{model: (input, output)} in US dollars per million tokens",
     "tokenizer": "text -> number of tokens, where nobody else counts them",
     "retries": "how often a failed request is sent again before the first token",
+    "log": "folder in which every run is kept as it happens, for nbstream.attach",
     "record_to": "folder into which every run is recorded",
     "record_raw": "recordings keep the provider's bytes as well",
     "replay": "folder of recordings that answer in place of the model",
@@ -35,7 +36,8 @@ def configure(**settings: Any) -> dict[str, Any]:
 
     Settings: model, system, temperature, max_tokens, top_p, timeout (seconds or `Timeouts`), retries;
     chart (False: none; "open": open from the start), prices ({model: (input, output)} in US dollars per
-    million tokens), tokenizer (text -> number of tokens);
+    million tokens), tokenizer (text -> number of tokens); log (a folder in which every run of `stream()` is
+    kept as it happens, to be followed with `attach`);
     record_to (a folder for recordings of every run), record_raw (True: with the provider's bytes); replay (a folder of recordings that answer in place of
     the model), replay_mode ("auto" records what is missing, "record", "replay" never calls the model, "off")
     and replay_speed (1 is the recorded pace; the default is at once). The environment variable

@@ -4,6 +4,7 @@ import asyncio
 import os
 import ssl
 import sys
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +24,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 #: Folders and files that take a browser, a kernel, a server of others or an installation: `make check`
 #: leaves them to `make test`.
 SLOW = frozenset(
-    """e2e sdks third_party test_cell test_chats test_docs test_exports test_headless test_magic test_package
+    """e2e sdks third_party test_aimock test_cell test_chats test_docs test_exports test_headless test_magic test_package
     test_quickstart test_terminal""".split()
 )
 
@@ -31,7 +32,7 @@ SLOW = frozenset(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if Path(item.path.relative_to(here).parts[0]).stem in SLOW:
+        if {Path(item.path.relative_to(here).parts[0]).stem, item.path.stem} & SLOW:
             item.add_marker("slow")
 
 
@@ -57,7 +58,10 @@ def self_signed() -> ssl.SSLContext:
 @pytest.fixture(autouse=True)
 def asyncio_as_it_was() -> Iterator[None]:
     """Takes back what nest_asyncio did to all of asyncio, so that no later test runs on it."""
-    loop, policy = asyncio.SelectorEventLoop, type(asyncio.get_event_loop_policy())
+    loop = asyncio.SelectorEventLoop
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.14 is to lose policies
+        policy = type(asyncio.get_event_loop_policy())
     patched = [asyncio, asyncio.tasks, asyncio.futures, asyncio.events, policy, loop]
     before = [dict(vars(namespace)) for namespace in patched]
     yield

@@ -343,7 +343,7 @@ async def test_stop_between_iterations():
 
 
 async def test_a_slow_tool_is_no_stall_and_no_timeout(monkeypatch):
-    monkeypatch.setattr("nbstream.runs.pump.STALL_AFTER", 0.05)
+    monkeypatch.setattr("nbstream.runs.writer.STALL_AFTER", 0.05)
 
     async def slow():
         await asyncio.sleep(0.3)
@@ -681,7 +681,7 @@ async def test_context_fills_the_prompt():
 
 
 async def test_a_stopped_turn_is_remembered_and_a_failed_one_is_not():
-    model = scripted(["said ", "more"], [nb.AuthenticationError("no")], "ok")
+    model = nb.Scripted(["said ", "more"], [nb.AuthenticationError("no")], "ok", delay=0.2)
     agent = nb.Agent(model)
     stream = agent.stream("a")
     stream.on(lambda _: stream.stop(), "text_delta")

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbstream.events import RunEnd, StreamEvent, TextDelta, ToolCallDelta, ToolProgress, stamp
+from nbstream.events import (
+    RunEnd,
+    RunStart,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    ToolProgress,
+    stamp,
+)
 from nbstream.logs import event_list
 from nbstream.logs.event_list import EventList
 
@@ -46,9 +54,18 @@ def test_it_reads_as_a_list_does(items, first, last):
 
 def test_old_deltas_take_little_memory():
     kept, _ = filled([TextDelta(0, f"word {n} ") for n in range(5 * event_list.BLOCK)])
-    packed = [block for block in kept._blocks if isinstance(block, bytes)]
+    packed = [block.deltas for block in kept._blocks if isinstance(block, event_list.Block)]
     assert len(packed) == 4
-    assert all(len(block) < 16 * event_list.BLOCK for block in packed)
+    assert all(len(deltas) < 16 * event_list.BLOCK for deltas in packed)
+
+
+def test_a_finished_run_takes_little_more_than_its_text():
+    words = [TextDelta(0, f"word{n % 97} ") for n in range(1000)]
+    kept, plain = filled([RunStart("r"), *words, RunEnd("stop")])
+    kept.close()
+    assert not kept._state[2]
+    assert sum(len(block.deltas) for block in kept._blocks) < 8 * len(words)
+    assert list(kept) == plain and kept[-1] == plain[-1] and kept[7:9] == plain[7:9]
 
 
 def test_it_can_be_read_while_it_grows(monkeypatch):

@@ -1,4 +1,4 @@
-"""The golden cases: what Python folds is what the browser folds (js/test/golden.test.ts reads them too)."""
+"""The golden cases: what Python folds is what the browser folds (js/test/run/golden.test.ts reads them too)."""
 
 from __future__ import annotations
 

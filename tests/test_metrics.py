@@ -24,7 +24,7 @@ from nbstream.events import (
     stamp,
 )
 from nbstream.fold.metrics import Metrics
-from nbstream.fold.sampling import CurrentRate, Gaps, Series
+from nbstream.fold.series import CurrentRate, Gaps, Series
 from nbstream.logs.recording import read_recording
 from nbstream.runs import pricing
 

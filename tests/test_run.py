@@ -391,7 +391,7 @@ async def test_a_blocked_loop_is_not_a_silent_server():
 
 
 async def test_silence_is_said(monkeypatch):
-    monkeypatch.setattr("nbstream.runs.pump.STALL_AFTER", 0.05)
+    monkeypatch.setattr("nbstream.runs.writer.STALL_AFTER", 0.05)
     stream = Words(2, 0.2).stream()
     await stream
     stalls = [event for event in stream.events if isinstance(event, ev.Stall)]

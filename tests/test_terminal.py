@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import select
 import subprocess
 import sys
 import time
+
+import pytest
 
 SCRIPT = """
 import nbstream as nb
@@ -38,6 +39,7 @@ def test_no_colours_in_a_pipe():
 
 
 def test_ipython_in_a_terminal():
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals on Windows", exc_type=ImportError)
     keyboard, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner"],

@@ -212,7 +212,7 @@ async def test_async_code_runs_where_the_stream_was_made_and_sync_code_in_thread
     WHO.set("kai")
     calls = [*call("look"), *call("count", {}, "c2", 2), *call("plain", {}, "c3", 3)]
     turn = nb.Agent(scripted(calls, "ok"), [look, count, plain]).stream("go").source.turn
-    assert turn is not None and turn.needs_home
+    assert turn is not None and turn.bound
     events = await _elsewhere(turn)
     assert isinstance(events[-1], RunEnd)
     assert {event.content for event in events if isinstance(event, ToolResult)} == {"seen", 2, "x"}
@@ -239,7 +239,7 @@ async def test_a_nested_agent_has_the_home_of_the_outer():
     flow = nb.Workflow([nb.Step("handler", handler=handle), nb.Step("agent", agent())])
     for stream in (agent().stream("go"), flow.stream("go")):
         turn = stream.source.turn
-        assert turn is not None and turn.needs_home
+        assert turn is not None and turn.bound
         await _elsewhere(turn)
     assert ran == [here] * 3
 

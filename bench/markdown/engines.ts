@@ -7,14 +7,14 @@ import { createElement } from "react";
 import { createRoot } from "react-dom/client";
 import { Streamdown } from "streamdown";
 import * as smd from "streaming-markdown";
-import { createMarkdown, type LoadPart } from "../../js/src/markdown/index";
+import { createMarkdown, type LoadModule } from "../../js/src/markdown/index";
 
 export interface Engine {
   append(text: string): void;
   end(): void;
 }
 
-const loadPart: LoadPart = (name) =>
+const loadModule: LoadModule = (name) =>
   name === "math"
     ? import("../../js/src/markdown/lazy/math")
     : import("../../js/src/markdown/lazy/languages");
@@ -88,7 +88,7 @@ function rerender(root: HTMLElement, html: (text: string) => string): Engine {
 
 export const engines: Record<string, (root: HTMLElement, whole: string) => Engine> = {
   floor,
-  nbstream: (root) => createMarkdown(root, { loadPart }),
+  nbstream: (root) => createMarkdown(root, { loadModule }),
   "nbstream, formulas as text": (root) => createMarkdown(root),
   "streaming-markdown": (root) => {
     const parser = smd.parser(smd.default_renderer(root));

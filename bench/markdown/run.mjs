@@ -43,7 +43,11 @@ const built = await build({
   nodePaths: [`${here}node_modules`],
 });
 const css = await build({
-  entryPoints: [fileURLToPath(new URL("../../js/src/markdown/markdown.css", import.meta.url))],
+  stdin: {
+    contents: '@import "./dom/theme.css"; @import "./markdown/index.css";',
+    resolveDir: fileURLToPath(new URL("../../js/src", import.meta.url)),
+    loader: "css",
+  },
   bundle: true,
   write: false,
 });

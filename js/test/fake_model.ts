@@ -1,4 +1,7 @@
-import type { FromKernel, Model, StreamTraits, ToKernel } from "../src/model";
+import type { FromKernel } from "../src/protocol/frames";
+import type { Model } from "../src/protocol/model";
+import type { ToKernel } from "../src/protocol/requests";
+import type { StreamTraits } from "../src/protocol/traits";
 
 const TRAITS: StreamTraits = {
   uid: "u1",

@@ -1,9 +1,10 @@
-import "../src/theme.css";
-import "../src/markdown/markdown.css";
-import type { FromKernel, StreamTraits } from "../src/model";
-import { Page } from "../src/page";
-import type { WireEvent } from "../src/protocol.gen";
-import type { Metrics } from "../src/store";
+import "../src/entries/nbstream.css";
+import { widgetKinds } from "../src/entries/kinds";
+import { Registry } from "../src/host/registry";
+import type { WireEvent } from "../src/protocol/events";
+import type { FromKernel } from "../src/protocol/frames";
+import type { Metrics } from "../src/protocol/metrics";
+import type { StreamTraits } from "../src/protocol/traits";
 import { FakeModel } from "./fake_model";
 
 export const START: WireEvent = { type: "run_start", run_id: "r", model: "m-1" };
@@ -32,7 +33,7 @@ export async function painted(): Promise<void> {
   for (let i = 0; i < 2; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
 }
 
-let page: Page | undefined;
+let registry: Registry | undefined;
 let uids = 0;
 
 /** A stream on the page, and the test as its kernel. */
@@ -43,9 +44,12 @@ export class Stage {
   #show: (el: HTMLElement, signal: AbortSignal) => void;
 
   constructor(traits: Partial<StreamTraits> = {}) {
-    page ??= new Page(document, () => Promise.reject(new Error("no kernel to ask")));
+    registry ??= new Registry(
+      document,
+      widgetKinds(() => Promise.reject(new Error("no kernel to ask"))),
+    );
     this.model = new FakeModel({ uid: `stage-${++uids}`, ...traits });
-    const guest = {
+    const widget = {
       model: this.model,
       signal: this.closing.signal,
       early: [] as FromKernel[],
@@ -53,9 +57,9 @@ export class Stage {
       receive: (_: FromKernel) => {},
       show: (_: HTMLElement, __: AbortSignal) => {},
     };
-    page.adopt(guest);
-    this.#show = (el, signal) => guest.show(el, signal);
-    this.model.on("msg:custom", (message) => guest.receive(message as FromKernel));
+    registry.add(widget);
+    this.#show = (el, signal) => widget.show(el, signal);
+    this.model.on("msg:custom", (message) => widget.receive(message as FromKernel));
   }
 
   /** Renders the widget once more, as an output area of the notebook does. */

@@ -148,9 +148,9 @@ class Agent:
         return _AgentTool(self, ask, name=called, description=about)
 
     @property
-    def needs_home(self) -> bool:
+    def bound(self) -> bool:
         """Whether its tools, or what says which of them ask, are async."""
-        return any(tool.needs_home for tool in self.tools) or self._approval().needs_home(
+        return any(tool.bound for tool in self.tools) or self._approval().bound(
             self.tools
         )
 
@@ -173,8 +173,8 @@ class _AgentTool(Tool):
         self._agent = agent
 
     @property
-    def needs_home(self) -> bool:
-        return self._agent.needs_home
+    def bound(self) -> bool:
+        return self._agent.bound
 
 
 def _filled(text: Any, names: Mapping[str, Any]) -> Any:

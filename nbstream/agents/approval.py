@@ -51,7 +51,7 @@ class Approval:
         self._default = default
         self._asked: dict[str, asyncio.Future[bool]] = {}
 
-    def needs_home(self, tools: Iterable[Tool]) -> bool:
+    def bound(self, tools: Iterable[Tool]) -> bool:
         """Whether a guard is async, and so lives on the user's loop."""
         guards = (self._choice, *(tool.approve for tool in tools))
         return any(callable(guard) and is_async(guard) for guard in guards)

@@ -68,9 +68,9 @@ class ToolCalls:
         return self._open > 0
 
     @property
-    def needs_home(self) -> bool:
+    def bound(self) -> bool:
         tools = self._tools.values()
-        return any(tool.needs_home for tool in tools) or self._approval.needs_home(tools)
+        return any(tool.bound for tool in tools) or self._approval.bound(tools)
 
     def watched(self) -> None:
         self._approval.watched = True

@@ -10,7 +10,7 @@ import msgspec
 
 from nbstream.events import Error, RunEnd, RunStart, StepEnd, StepStart, StreamEvent
 from nbstream.events.errors import NbstreamError
-from nbstream.runs.reader import Reader, every_event
+from nbstream.runs.iterator import StreamIterator, every_event
 from nbstream.runs.stream import Stream
 
 from .call_ids import path_segment
@@ -37,7 +37,7 @@ class Nested:
         """Raises what ended the inner run, also `Interrupted`. Leaving it early stops the inner run."""
         began = time.monotonic()
         yield self._head
-        reader = Reader(self.stream, every_event)
+        reader = StreamIterator(self.stream, every_event)
         try:
             async for event in reader:
                 if not isinstance(event, (RunStart, RunEnd, Error)):

@@ -66,7 +66,7 @@ class Tool:
         return not is_async(self.function)
 
     @property
-    def needs_home(self) -> bool:
+    def bound(self) -> bool:
         """Whether it runs on the loop of the user's code, which then has to run."""
         return not self.threaded
 

@@ -29,6 +29,7 @@ from nbstream.events.errors import OutputValidationError
 from nbstream.fold.parts import ToolPart
 from nbstream.fold.transcript import Transcript
 from nbstream.runs.cassettes import request_events
+from nbstream.runs.loops import running_loop
 from nbstream.runs.retry import attempts
 
 from .approval import Approval
@@ -37,7 +38,7 @@ from .calls import ToolCalls
 from .history import History, Message, assistant_message, result_message
 from .schema import Schema
 from .tools import Tool, as_tools
-from .user_code import Interrupted, running_loop
+from .user_code import Interrupted
 
 LAST_ITERATION = (
     "You have made {n} requests and may not call tools any more. "
@@ -96,7 +97,6 @@ class AgentTurn(Turn):
             events=self.events,
             model=self._model.name,
             provider=self._model.provider,
-            portable=not self.needs_home,
             secrets=self._model.secrets(),
             turn=self,
         )
@@ -108,8 +108,8 @@ class AgentTurn(Turn):
         return self._tools.busy
 
     @property
-    def needs_home(self) -> bool:
-        return self._tools.needs_home
+    def bound(self) -> bool:
+        return self._tools.bound
 
     def watched(self) -> None:
         self._tools.watched()

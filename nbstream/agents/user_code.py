@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from nbstream.events.errors import NbstreamError, ToolError
+from nbstream.runs.loops import running_loop
 from nbstream.runs.stream import Stream
 
 from .results import bounded
@@ -31,13 +32,6 @@ LOOK_AGAIN = 1.0
 
 class Interrupted(Exception):
     """The user's code raised `KeyboardInterrupt`: the run it belongs to is to stop."""
-
-
-def running_loop() -> Loop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def is_async(function: Callable[..., Any]) -> bool:

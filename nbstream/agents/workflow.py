@@ -28,7 +28,8 @@ from nbstream.events import (
 )
 from nbstream.events.errors import NbstreamError, UsageError
 from nbstream.events.json import decode_json
-from nbstream.runs.reader import Reader, every_event
+from nbstream.runs.iterator import StreamIterator, every_event
+from nbstream.runs.loops import running_loop
 from nbstream.runs.stream import Stream
 
 from .agent import Agent
@@ -36,7 +37,7 @@ from .approval import Questions
 from .fill import fill
 from .nested import Nested
 from .results import result_of
-from .user_code import Interrupted, call_user, is_async, running_loop
+from .user_code import Interrupted, call_user, is_async
 
 Context = dict[str, Any]
 
@@ -77,10 +78,10 @@ class Step:
         self.streaming = streaming
 
     @property
-    def needs_home(self) -> bool:
+    def bound(self) -> bool:
         """Whether code of it is async, and so runs on the loop of the user's code."""
         if self.agent is not None:
-            return self.agent.needs_home
+            return self.agent.bound
         return self.handler is not None and is_async(self.handler)
 
     def open(self, context: Context) -> Stream:
@@ -170,7 +171,7 @@ class Workflow:
         """
         given = dict(input) if isinstance(input, Mapping) else {}
         run = _Run(self.stages, {**(context or {}), **given, "input": input, "previous": input})
-        source = Source(events=run.events, portable=not run.needs_home, turn=run)
+        source = Source(events=run.events, turn=run)
         timeouts = Timeouts(first=None, between=None)
         return Stream(source, title=title or self.name, timeouts=timeouts, retries=0)
 
@@ -250,8 +251,8 @@ class _Run(Turn):
         return True  # each step keeps its own time
 
     @property
-    def needs_home(self) -> bool:
-        return any(step.needs_home for stage in self._stages for step in stage)
+    def bound(self) -> bool:
+        return any(step.bound for stage in self._stages for step in stage)
 
     def closing_events(self) -> list[StreamEvent]:
         return [event for nested in self._nested.values() for event in nested.closing_events()]
@@ -278,7 +279,7 @@ class _Handled(Turn):
         self._watched = False
 
     @property
-    def needs_home(self) -> bool:
+    def bound(self) -> bool:
         return is_async(self._work)
 
     @property
@@ -330,7 +331,7 @@ class _Handled(Turn):
             turn.home = self.home
         if self._watched:
             stream.attend()
-        reader = Reader(stream, every_event)
+        reader = StreamIterator(stream, every_event)
         try:
             async for event in reader:
                 if not isinstance(event, (RunStart, RunEnd, Error)):

@@ -8,41 +8,13 @@ import time
 from collections.abc import Sequence
 from typing import Any, Self
 
-from nbstream.adapters.models.base import ChatModel, Prompt
-from nbstream.api import stream as start_stream
-from nbstream.events.errors import NbstreamError, StreamTimeoutError, UsageError
-from nbstream.hosts import marimo
-from nbstream.hosts import notebook as cell
+from nbstream import host
+from nbstream.events.errors import NbstreamError, StreamTimeoutError
 from nbstream.render.response import Response
 from nbstream.runs.portal import portal
 from nbstream.runs.stream import Stream
 
 from .together import Together
-
-
-def gather(
-    prompts: Sequence[Prompt],
-    model: str | ChatModel | None = None,
-    *,
-    concurrency: int = 8,
-    **options: Any,
-) -> StreamBatch:
-    """Ask a model many things, `concurrency` at a time.
-
-        responses = await nb.gather(prompts, model="gpt-4o-mini", concurrency=32)
-
-    In a notebook the cell shows the progress. The answers come in the order of the prompts. One that
-    fails is a `Response` with `status` "error" and its partial text; the others go on. Other arguments are
-    those of `nbstream.stream`. The batch starts when it is displayed, awaited or asked for its result.
-
-    Raises `UsageError` for an unknown model, an empty prompt, or a concurrency below 1.
-    """
-    if concurrency < 1:
-        raise UsageError("concurrency must be at least 1.")
-    if isinstance(prompts, str):
-        raise UsageError("gather takes several prompts.", hint='nb.gather(["one", "two"])')
-    streams = [start_stream(prompt, model, **options) for prompt in prompts]
-    return StreamBatch(streams, concurrency, [_label(prompt) for prompt in prompts])
 
 
 class StreamBatch(Together):
@@ -94,8 +66,8 @@ class StreamBatch(Together):
 
     def _show(self) -> None:
         # Somebody waits. Called before the start, since a batch may be over at once.
-        if self.shown_in is None and not self.ended and cell.in_notebook():
-            cell.show_batch(self)
+        if self.shown_in is None and not self.ended:
+            host.present(self)
 
     async def _wait(self) -> list[Response]:
         self._show()
@@ -166,10 +138,10 @@ class StreamBatch(Together):
         self._changed()
 
     def _ipython_display_(self) -> None:
-        cell.show_batch(self)
+        host.display(self)
 
     def _display_(self) -> object:
-        return marimo.show_batch(self)
+        return host.display(self)
 
     def __repr__(self) -> str:
         states = self.states()
@@ -179,9 +151,3 @@ class StreamBatch(Together):
 
 
 _LETTERS = {"pending": ".", "running": "r", "done": "d", "error": "e", "stopped": "s"}
-
-
-def _label(prompt: Prompt) -> str:
-    text = prompt if isinstance(prompt, str) else str(prompt[-1].get("content") or "")
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:59]}…"

@@ -6,48 +6,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from nbstream.adapters.models.base import ChatModel, Prompt
-from nbstream.api import stream as start_stream
+from nbstream import host
 from nbstream.events.errors import UsageError
 from nbstream.fold.tables import names_of, row_of
-from nbstream.hosts import marimo
-from nbstream.hosts import notebook as cell
 from nbstream.render.response import Response
 from nbstream.runs.stream import Stream
 
 from .together import Together
-
-
-def compare(
-    prompt: Prompt | Sequence[Stream],
-    models: Sequence[str | ChatModel] | None = None,
-    **options: Any,
-) -> StreamGroup:
-    """Ask several models the same thing, or put given streams side by side.
-
-        nb.compare("Explain quicksort", models=["gpt-4o-mini", "ollama/llama3.2"])
-        nb.compare([nb.stream("…", temperature=0), nb.stream("…", temperature=1)])
-
-    Other arguments are those of `nbstream.stream`, for every model. The group starts when it is displayed,
-    awaited or asked for its result. A stream that fails leaves the others alone.
-
-    Raises `UsageError` for an unknown model, or where there is nothing to compare.
-    """
-    if models is None:
-        streams = list(prompt)
-        if not streams or not all(isinstance(each, Stream) for each in streams):
-            raise UsageError(
-                "There is nothing to compare.",
-                hint='nb.compare("a prompt", models=["a", "b"]) or nb.compare([stream1, stream2])',
-            )
-        return StreamGroup([_again(each) for each in streams], streams)  # type: ignore[arg-type]
-    if not models:
-        raise UsageError("models is empty.", hint='models=["gpt-4o-mini", "ollama/llama3.2"]')
-
-    def asking(model: str | ChatModel) -> Callable[[], Stream]:
-        return lambda: start_stream(prompt, model, **options)  # type: ignore[arg-type]
-
-    return StreamGroup([asking(model) for model in models])
 
 
 class StreamGroup(Together):
@@ -134,10 +99,10 @@ class StreamGroup(Together):
         ]
 
     def _ipython_display_(self) -> None:
-        cell.show_group(self)
+        host.display(self)
 
     def _display_(self) -> object:
-        return marimo.show_group(self)
+        return host.display(self)
 
     def __repr__(self) -> str:
         states = ", ".join(
@@ -146,7 +111,7 @@ class StreamGroup(Together):
         return f"<StreamGroup {states}>"
 
 
-def _again(stream: Stream) -> Callable[[], Stream]:
+def again(stream: Stream) -> Callable[[], Stream]:
     def make() -> Stream:
         if not stream.source.restartable:
             raise UsageError("This stream cannot be asked again: its source is read once.")

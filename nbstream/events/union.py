@@ -1,7 +1,7 @@
 """The one data type that flows through nbstream: a closed union of small frozen values.
 
 Adapters make events, folds read them, recordings store them, the wire carries them and the browser
-folds the same values again (`js/src/protocol.gen.ts` is generated from this file). There is no second
+folds the same values again (`js/src/protocol/events.ts` is generated from this file). There is no second
 vocabulary. This file knows no socket, no clock and no provider.
 
 JSON form: one object, `type` first, fields at their default left out. Unknown fields are ignored; an
@@ -366,7 +366,5 @@ def to_builtins(event: StreamEvent) -> dict[str, Any]:
 
 
 def stamp(event: StreamEvent, seq: int, time: float) -> StreamEvent:
-    """Give a just made event its place in the run. Only the run does this, once, before anyone sees it."""
-    msgspec.structs.force_setattr(event, "seq", seq)
-    msgspec.structs.force_setattr(event, "time", time)
-    return event
+    """The event at its place in the run, as a new value: a source may give the same object many times."""
+    return msgspec.structs.replace(event, seq=seq, time=time)

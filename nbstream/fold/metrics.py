@@ -35,7 +35,7 @@ from nbstream.events import (
 )
 
 from .iteration import AT_ONCE, SOURCES, Iteration, TokenSource, rate_of
-from .sampling import CurrentRate, Gaps, Series
+from .series import CurrentRate, Gaps, Series
 from .tables import to_pandas
 
 #: A wait between two deltas that counts as a stall, in seconds, and how many of them are listed.

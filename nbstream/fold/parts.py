@@ -11,11 +11,14 @@ from nbstream.events.visible import printable
 ToolStatus = Literal["streaming", "called", "approval", "running", "done", "error", "denied"]
 
 
-_MANY = 1024
+_MANY = 64
 
 
 class Text:
-    """A string that grows: appending is O(new text), the whole is joined when somebody asks."""
+    """A string that grows: appending is O(new text), the whole is joined when somebody asks.
+
+    One thread appends, any may read: only the one that appends ever changes the pieces.
+    """
 
     __slots__ = ("_joined", "_pieces")
 
@@ -26,16 +29,11 @@ class Text:
     def append(self, text: str) -> None:
         self._pieces.append(text)
         if len(self._pieces) - self._joined >= _MANY:  # a piece by itself takes fifty bytes more
-            self._join(self._joined)
-
-    def _join(self, first: int) -> None:
-        self._pieces[first:] = ["".join(self._pieces[first:])]
-        self._joined = first + 1
+            self._pieces[self._joined :] = ["".join(self._pieces[self._joined :])]
+            self._joined += 1
 
     def __str__(self) -> str:
-        if len(self._pieces) > 1:
-            self._join(0)
-        return self._pieces[0] if self._pieces else ""
+        return "".join(self._pieces[:])
 
     def __bool__(self) -> bool:
         return any(self._pieces)

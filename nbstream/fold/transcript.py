@@ -1,6 +1,6 @@
 """What a run has said so far: a pure fold over its events.
 
-`js/src/store.ts` folds the same events in the browser; `tests/golden/` holds cases that both must agree on.
+`js/src/run/fold.ts` folds the same events in the browser; `tests/golden/` holds cases that both must agree on.
 """
 
 from __future__ import annotations

@@ -4,57 +4,64 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from nbstream.runs import stream as run
+from nbstream.batches.batch import StreamBatch
+from nbstream.batches.group import StreamGroup
+from nbstream.render.response import Response
 from nbstream.runs.stream import Stream
-
-from .notebook import options_for
-
-if TYPE_CHECKING:
-    from nbstream.batches.batch import StreamBatch
-    from nbstream.batches.group import StreamGroup
-    from nbstream.widgets.stream import PageWidget
-
-View = TypeVar("View", bound="PageWidget")
+from nbstream.widgets.options import options_for
 
 
-def running() -> bool:
-    """Whether a marimo notebook runs this code."""
-    if "marimo" not in sys.modules:
-        return False
-    import marimo
+class Marimo:
+    """A marimo notebook: what stands at the end of a cell is shown, nothing before that."""
 
-    return marimo.running_in_notebook()
+    def is_here(self) -> bool:
+        if "marimo" not in sys.modules:
+            return False
+        import marimo
+
+        return marimo.running_in_notebook()
+
+    def present(self, shown: Any, **options: Any) -> None:
+        """Nothing: marimo asks for what it shows."""
+
+    def display(self, shown: Any) -> object:
+        """The live view, which starts; the answer, once complete, where no page asked for it."""
+        match shown:
+            case Stream():
+                return _stream(shown)
+            case StreamGroup():
+                return _group(shown)
+            case StreamBatch():
+                return _batch(shown)
+            case Response():
+                return _html(shown._repr_mimebundle_())
+        return repr(shown)
 
 
-def show(stream: Stream) -> object:
-    """The live view of `stream`, which starts; its answer, once complete, where no page asked for it."""
+def _stream(stream: Stream) -> object:
     from nbstream.widgets.marimo import MarimoView
 
-    if _watched():
-        view = _until_rerun(MarimoView(stream, **options_for(stream, {})), stream.stop)
-        stream.start(background=True)
-        return view
-    _wait_for([stream])
-    return stream.response
+    if not _watched():
+        _wait_for([stream])
+        return stream.response
+    stream.start()
+    return _until_rerun(MarimoView(stream, **options_for(stream, {})), stream.stop)
 
 
-def show_group(group: StreamGroup) -> object:
-    """The same for streams side by side."""
+def _group(group: StreamGroup) -> object:
     from nbstream.widgets.marimo import MarimoGroup
 
+    group.start()
     view = _until_rerun(MarimoGroup(group), group.stop)
-    if not _watched():
-        _wait_for(group.streams)
-        return _html(view.forms())
-    for stream in group.streams:
-        stream.start(background=True)
-    return view
+    if _watched():
+        return view
+    _wait_for(group.streams)
+    return _html(view.forms())
 
 
-def show_batch(batch: StreamBatch) -> object:
-    """The same for many streams."""
+def _batch(batch: StreamBatch) -> object:
     from nbstream.widgets.marimo import MarimoBatch
 
     view = _until_rerun(MarimoBatch(batch), batch.stop)
@@ -80,12 +87,12 @@ def _html(forms: dict[str, Any]) -> object:
 
 def _wait_for(streams: list[Stream]) -> None:
     for stream in streams:
-        stream.start(background=True)
+        stream.start()
     for stream in streams:
         stream.wait_until_ended()
 
 
-def _until_rerun(view: View, stop: Callable[[], None]) -> View:
+def _until_rerun(view: Any, stop: Callable[[], None]) -> Any:
     """Stop when the cell runs again: it closes the comms that it opened."""
     comm = view.comm
     if comm is not None:
@@ -97,6 +104,3 @@ def _until_rerun(view: View, stop: Callable[[], None]) -> View:
 
         comm.close = closing
     return view
-
-
-run.marimo_viewer = show

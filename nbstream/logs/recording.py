@@ -18,9 +18,12 @@ A recording holds what was answered, never a key and never the request.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,27 +80,41 @@ _ANSWER = b'{"type":"answer'
 class Recorder:
     """Writes events as they come, each at once: a crash loses at most the last line.
 
-    Call it with each event, e.g. as a callback of a stream; it closes its file after `run_end`. It can
-    listen to the provider's bytes as well.
+    Call it with each event; it closes its file after `run_end`. It can listen to the provider's bytes as
+    well. Recording never costs a run anything: where the disk is full or the file is gone, `failed(why)` is
+    called once and the rest is not recorded.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, failed: Callable[[str], None] | None = None) -> None:
         self.path: Path = Path(path)
+        self._failed = failed
         self._file: BinaryIO | None = None
         self._began = 0.0
         self._answers = 0
+        self._over = False
 
     def __call__(self, event: StreamEvent) -> None:
-        if self._file is None:
-            self._file = self._open()
-            self._began = time.monotonic() - event.time
-        self._file.write(encode(event) + b"\n")
+        if self._file is None and not self._over:
+            try:
+                self.open()
+            except OSError as error:
+                self._give_up(error)
+                return
+        self._began = self._began or time.monotonic() - event.time
+        self._write(encode(event))
         if isinstance(event, RunEnd):
             self.close()
 
+    def open(self) -> None:
+        """Make the file now. Raises `UsageError` where another writer has it, `OSError` where it cannot be."""
+        if self._file is None:
+            self._file = locked(self.path)
+            self._file.truncate()
+            self._write(msgspec.json.encode({"format": FORMAT, "version": VERSION}))
+
     def begin(self, answer: Answer) -> int:
         number, self._answers = self._answers, self._answers + 1
-        self._write(msgspec.structs.replace(answer, number=number))
+        self._line(msgspec.structs.replace(answer, number=number))
         return number
 
     def bytes(self, number: int, data: bytes) -> None:
@@ -105,33 +122,85 @@ class Recorder:
             line = AnswerBytes(number=number, text=data.decode())
         except UnicodeDecodeError:
             line = AnswerBytes(number=number, base64=b64encode(data).decode())
-        self._write(line)
+        self._line(line)
 
     def end(self, number: int, error: Error | None) -> None:
-        self._write(AnswerEnd(number=number, error=error))
+        self._line(AnswerEnd(number=number, error=error))
 
     def close(self) -> None:
+        self._over = True
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
-    def _write(self, line: AnswerLine) -> None:
-        if self._file is not None and not self._file.closed:
-            line.time = round(time.monotonic() - self._began, 4)
-            self._file.write(msgspec.json.encode(line) + b"\n")
+    def _line(self, line: AnswerLine) -> None:
+        line.time = round(time.monotonic() - self._began, 4)
+        self._write(msgspec.json.encode(line))
 
-    def _open(self) -> BinaryIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(self.path, "wb", buffering=0)  # noqa: SIM115
-        file.write(msgspec.json.encode({"format": FORMAT, "version": VERSION}) + b"\n")
-        return file
+    def _write(self, line: bytes) -> None:
+        if self._file is None or self._over:
+            return
+        data = line + b"\n"
+        try:
+            if self._file.write(data) != len(data):
+                raise OSError("the disk is full")
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.close()
+        if self._failed is not None:
+            why = error.strerror or str(error)
+            self._failed(f"Recording to {self.path} ended early: {why}.")
+
+
+def locked(path: Path) -> BinaryIO:
+    """The file at `path`, for one writer; readers need no lock. It is not truncated.
+
+    Raises `UsageError` where another writer has it, in this process or in another.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)  # noqa: SIM115
+    try:
+        lock(file)
+    except OSError as error:
+        file.close()
+        raise UsageError(
+            f"{path} is being written by another run.",
+            hint="Record each run into a file of its own.",
+        ) from error
+    return file
+
+
+def lock(file: BinaryIO) -> None:
+    """Lock an open file until it is closed or its process dies. Raises `OSError` where another has it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        # A byte far behind all content: on Windows a locked byte cannot be read.
+        file.seek(2**40)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        file.seek(0)
+    else:
+        import fcntl
+
+        # flock, and not lockf: two openings of one file in one process exclude each other too.
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_recording(path: str | Path, events: Iterable[StreamEvent]) -> None:
-    """Write all events to `path`, replacing it."""
-    recorder = Recorder(path)
-    for event in events:
-        recorder(event)
-    recorder.close()
+    """Write all events to `path`, replacing it once they are all written. Raises `OSError` as files do."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(msgspec.json.encode({"format": FORMAT, "version": VERSION}) + b"\n")
+            for event in events:
+                file.write(encode(event) + b"\n")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def read_recording(path: str | Path) -> Iterator[StreamEvent]:
@@ -147,7 +216,7 @@ def read_recording(path: str | Path) -> Iterator[StreamEvent]:
 def read_lines(path: str | Path) -> Iterator[Line]:
     """The same, with the provider's bytes between the events where the recording has them."""
     with open(path, "rb") as file:
-        _check_header(path, file.readline())
+        check_header(path, file.readline())
         for number, line in enumerate(file, 2):
             try:
                 yield _answer_lines.decode(line) if line.startswith(_ANSWER) else decode(line)
@@ -166,7 +235,7 @@ def is_whole(path: str | Path) -> bool:
     return bool(ends) and ends[-1].finish_reason not in ("error", "stopped", "unknown")
 
 
-def _check_header(path: str | Path, line: bytes) -> None:
+def check_header(path: str | Path, line: bytes) -> None:
     try:
         header = msgspec.json.decode(line)
     except ValueError:

@@ -16,14 +16,14 @@ from typing import Any
 import traitlets as t
 from traitlets.config import Configurable
 
+from nbstream import host
 from nbstream.adapters.transport.masking import mask
 from nbstream.agents.fill import fill_from_notebook
 from nbstream.agents.history import History
-from nbstream.batches.group import StreamGroup, compare
+from nbstream.batches.group import StreamGroup
 from nbstream.config import setting
 from nbstream.events.errors import AuthenticationError, NbstreamError, UsageError
 from nbstream.events.visible import printable
-from nbstream.hosts.notebook import present, show_group
 from nbstream.render.response import Response
 from nbstream.runs.stream import Stream
 
@@ -163,7 +163,7 @@ class StreamMagics(Configurable):
         run.on(lambda _: self.running.discard(run), "run_end")
         if options.record:
             run.record(options.record, options.raw)
-        present(
+        host.present(
             run,
             format=options.format,
             thinking="hidden" if options.hide_thinking else "auto",
@@ -178,6 +178,8 @@ class StreamMagics(Configurable):
     ) -> StreamGroup:
         names = [name.strip() for name in options.compare.split(",") if name.strip()]
         models = [self._model(argparse.Namespace(**{**vars(options), "model": n})) for n in names]
+        from nbstream.api import compare
+
         del arguments["model"]
         group = compare(prompt, models, **arguments)
         if options.bg and options.out:
@@ -188,7 +190,7 @@ class StreamMagics(Configurable):
                 stream.record(path.with_stem(f"{path.stem}-{n}"), options.raw)
             self.running.add(stream)
             stream.on(lambda _, ended=stream: self.running.discard(ended), "run_end")
-        show_group(group)
+        host.present(group)
         return group
 
     def _finish(

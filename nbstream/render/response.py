@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from nbstream import host
 from nbstream.events import FinishReason, StreamEvent, Usage
 from nbstream.fold.metrics import Metrics
 from nbstream.fold.parts import Step, ToolPart
@@ -15,9 +16,6 @@ from nbstream.logs.recording import write_recording
 
 from .page import to_page
 from .saved import to_html, to_markdown, to_text
-
-#: Shows a response in a notebook cell. The notebook's room, floors above, puts itself here.
-displayer: Callable[[Response], object] | None = None
 
 
 class Answer:
@@ -120,10 +118,7 @@ class Response(Answer):
         return "text/html", self._repr_mimebundle_()["text/html"]
 
     def _ipython_display_(self) -> None:
-        if displayer is not None:
-            displayer(self)
-        else:
-            print(self)
+        host.display(self)
 
     def __repr__(self) -> str:
         text = self.text

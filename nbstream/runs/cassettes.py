@@ -20,7 +20,7 @@ from nbstream.adapters.models.base import ChatModel, ChatRequest
 from nbstream.adapters.sources.recorded import recorded
 from nbstream.adapters.sources.source import Source
 from nbstream.config import setting
-from nbstream.events import Error, RunStart, StreamEvent
+from nbstream.events import Error, RunEnd, RunStart, StreamEvent
 from nbstream.events.errors import UsageError
 from nbstream.logs.recording import SUFFIX, is_whole
 
@@ -51,17 +51,19 @@ def record(stream: Stream, model: ChatModel, request: ChatRequest) -> None:
     """Record a stream that calls the model, where the session's settings say so."""
     raw = bool(setting("record_raw"))
     if (folder := setting("record_to")) is not None:
-        stream.record(_unused(Path(folder), model), raw)
+        stream.record(unused(Path(folder), model), raw)
     if (path := tape_path(model, request)) is not None:
         unfinished = path.with_suffix(f".{uuid.uuid4().hex[:8]}.part")
 
-        def keep(_: StreamEvent) -> None:
+        def keep(event: StreamEvent) -> None:
+            if not isinstance(event, RunEnd):
+                return
             if is_whole(unfinished):
                 unfinished.replace(path)
             else:
                 unfinished.unlink()
 
-        stream.record(unfinished, raw).on(keep, "run_end")
+        stream.record(unfinished, raw).follow(keep)
 
 
 def request_events(model: ChatModel, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
@@ -110,7 +112,7 @@ def _mode() -> Mode:
     return mode
 
 
-def _unused(folder: Path, model: ChatModel) -> Path:
+def unused(folder: Path, model: ChatModel) -> Path:
     """A name of its own, which sorts by time."""
     moment = datetime.now().strftime("%Y%m%d-%H%M%S")
     return folder / f"{moment}-{_slug(model)}-{uuid.uuid4().hex[:6]}{SUFFIX}"

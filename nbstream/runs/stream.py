@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
+from nbstream import host
 from nbstream.adapters.sources.source import Source
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.config import setting
-from nbstream.events import Error, RunEnd, StreamEvent, Warning, event_type, stamp
+from nbstream.events import Error, RunEnd, RunStart, StreamEvent
 from nbstream.events.errors import NbstreamError, StreamTimeoutError, UsageError, error_from_event
 from nbstream.fold.metrics import Metrics
 from nbstream.fold.transcript import Transcript
 from nbstream.logs.event_list import EventList
+from nbstream.logs.file import FollowedFile
+from nbstream.logs.log import Approve, Follower, Log, Stop, Watch
 from nbstream.logs.recording import Recorder
 from nbstream.render.response import Answer, Response
 
 from .budget import Budget
-from .portal import portal
+from .callbacks import Callback, Listener
+from .iterator import AnswerText, StreamIterator, every_event
+from .loops import running_loop
+from .portal import Portal, on_portal, portal
 from .pricing import cost_of
-from .pump import Pump
-from .reader import AnswerText, Reader, every_event
+from .writer import Writer
 
-Callback = Callable[[Any], object]
-
-#: Shows a stream in a notebook cell. The notebook's room, floors above, puts itself here.
-displayer: Callable[[Stream], object] | None = None
-
-#: What marimo shows for a stream. Its room puts itself here.
-marimo_viewer: Callable[[Stream], object] | None = None
+#: Seconds between two looks into a file that another process writes, and between two looks whether it lives.
+FILE_INTERVAL = 0.05
+ALIVE_INTERVAL = 1.0
 
 
 class Stream(Answer):
     """One run: awaitable, iterable from async and sync code, displayable, stoppable.
 
-    It starts when it is displayed, awaited, iterated, asked for its `result()` or told to `start()`. It
-    owns no event loop: where one is running it runs there as a task, from synchronous code on a background
-    loop. Whatever happens, the text that arrived is kept (`text`, and `partial` on the error).
+    It starts when it is displayed, awaited, iterated, asked for its `result()` or told to `start()`. It is
+    read on nbstream's own thread, so a busy kernel does not hold it up; a source that is bound to the
+    running loop, such as an async generator of yours, is read there. Whatever happens, the text that arrived
+    is kept (`text`, and `partial` on the error).
+
+    Dropping the last reference to a stream that nothing shows stops it; `detach()` lets it go on.
     """
 
     def __init__(
@@ -53,38 +56,65 @@ class Stream(Answer):
         timeouts: Timeouts | None = None,
         retries: int = 2,
         budget: Budget | None = None,
+        log: Log | None = None,
     ) -> None:
         self.source = source
         self.title = title
-        self.events = EventList()
+        self.log = log or Log()
         self.transcript = Transcript()
         self.metrics = Metrics(price=cost_of, tokenizer=setting("tokenizer"))
-        self.ended = False
         if source.turn is not None and source.turn.structured:
             self.format = "json"
         self._budget = budget
-        self._callbacks: list[_Listener] = []
-        self._callback_tasks: set[asyncio.Task[Any]] = set()
-        self._wakers: list[Callable[[], None]] = []
+        self._listeners: list[Listener] = []
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._pump = Pump(
-            source,
-            _weakly(self),
-            timeouts=timeouts or Timeouts(),
-            retries=retries,
-            title=title,
-        )
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._writer: Writer | None = None
+        follows = isinstance(self.log, FollowedFile)
+        # What another process runs has begun, and is not ours to stop by being dropped.
+        self._started = self._detached = follows
+        if not follows:
+            limits = timeouts or Timeouts()
+            self._writer = Writer(source, self.log, timeouts=limits, retries=retries, title=title)
+        self.log.follow(_weakly(self))
+
+    @staticmethod
+    def following(log: FollowedFile) -> Stream:
+        """The run that another process writes into a file: its times, numbers and ids are the writer's."""
+        log.poll()
+        first = log.events[0] if log.events else None
+        model, provider = (first.model, first.provider) if isinstance(first, RunStart) else ("", "")
+        source = Source(events=_nothing, model=model, provider=provider)
+        stream = Stream(source, title=getattr(first, "title", ""), log=log)
+        for event in log.events:
+            stream._fold(event)
+        if not log.ended:
+            loop, reference = portal(), weakref.ref(stream)
+            loop.call_soon_threadsafe(lambda: loop.create_task(_read_on(reference, log)))
+        return stream
 
     # ── what it has said ──────────────────────────────────────────────────────
+
+    @property
+    def events(self) -> EventList:  # type: ignore[override]
+        """Everything that has happened, in order."""
+        return self.log.events
+
+    @property
+    def ended(self) -> bool:
+        return self.log.ended
+
+    @property
+    def url(self) -> str:
+        """Where others can follow this run, with `nbstream.attach(url)`; "" where it is only here."""
+        return self.log.url
 
     @property
     def error(self) -> NbstreamError | None:
         """The error that ended the run, with `partial` set to the text that had arrived; else None."""
         if self.status != "error":
             return None
-        error = self._pump.error
+        error = self._writer.error if self._writer is not None else None
         if error is None:
             said = self.transcript.error or Error("internal", "The run failed without saying why.")
             error = error_from_event(said)
@@ -103,37 +133,49 @@ class Stream(Answer):
     # ── start, wait, stop ─────────────────────────────────────────────────────
 
     def start(self, *, background: bool = False) -> Stream:
-        """Begin now, on the running event loop or, where none runs, on a background one.
-
-        `background` keeps it off the running loop, unless it is bound to that.
-        """
-        if self._loop is None and not self.ended:
-            aside = background and self.source.portable
-            self._start_on((None if aside else _running_loop()) or portal())
+        """Begin now. (`background` changes nothing any more: streams run in the background.)"""
+        with self._lock:
+            if self._started or self.ended:
+                return self
+            self._started = True
+        assert self._writer is not None
+        self._home = running_loop()
+        turn = self.source.turn
+        if turn is not None and turn.home is None:
+            turn.home = self._home
+        self._writer.start(self._loop_for(self._home))
         return self
 
+    def _loop_for(self, here: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
+        if here is not None and not self.source.portable:
+            return here
+        return portal()
+
     def stop(self) -> None:
-        """End now with what has arrived and close the connection. From any thread, at any time."""
-        loop = self._loop
-        if self.ended:
-            return
-        if loop is None or loop.is_closed():
-            self._loop = self._loop or portal()
-            self._pump.stop()
-        elif _running_loop() is loop:
-            self._pump.stop()
-        else:
-            loop.call_soon_threadsafe(self._stop_now)
+        """End now with what has arrived and close the connection. From any thread, at any time.
+
+        A stream that follows a run of another process stops that run.
+        """
+        with self._lock:
+            self._started = True
+        self.log.request(Stop())
+
+    def detach(self) -> None:
+        """Leave the run to itself: it goes on when this stream is dropped, or a loop over it is left."""
+        self._detached = True
+
+    def leave(self) -> None:
+        """A loop over it was left before its end: that stops it, unless it is detached."""
+        if not self._detached:
+            self.stop()
 
     def approve(self, call_id: str, approved: bool = True) -> bool:
         """Answer a tool call that waits for approval. From any thread; False where none of that id waits."""
-        turn = self.source.turn
-        return turn is not None and turn.decide(call_id, approved)
+        return self.log.request(Approve(call_id, approved))
 
     def attend(self) -> None:
         """Somebody can see this run and answer: a tool that asks waits for them."""
-        if self.source.turn is not None:
-            self.source.turn.attend()
+        self.log.request(Watch())
 
     def __await__(self) -> Generator[Any, None, Response]:
         return self._wait().__await__()
@@ -142,10 +184,14 @@ class Stream(Answer):
         self.start()
         try:
             await self.until_ended()
-            if self._callback_tasks:
-                await asyncio.wait(self._callback_tasks)
+            here = running_loop()
+            for listener in self._listeners:
+                if listener.home is here:
+                    listener.drain()
+                    if listener.tasks:
+                        await asyncio.wait(listener.tasks)
         except asyncio.CancelledError:
-            self.stop()
+            self.leave()
             raise
         self.raise_error()
         return self.response
@@ -156,17 +202,15 @@ class Stream(Answer):
         After `timeout` seconds it raises `StreamTimeoutError`, and the stream goes on. Raises the error
         that ended the run, if one did. An interrupt stops the stream.
         """
-        deadline = _Deadline(timeout)
         try:
-            while not self.ended:
-                if not self.wait_for(len(self.events), deadline.left()) and deadline.over():
-                    raise StreamTimeoutError(
-                        f"No result within {timeout:g} s; the stream goes on.",
-                        hint="Wait longer, or call stop().",
-                        partial=self.text,
-                    )
+            if not self._block_until(self.log.wake_at_end, timeout):
+                raise StreamTimeoutError(
+                    f"No result within {timeout:g} s; the stream goes on.",
+                    hint="Wait longer, or call stop().",
+                    partial=self.text,
+                )
         except KeyboardInterrupt:
-            self.stop()
+            self.leave()
             raise
         self.raise_error()
         return self.response
@@ -178,110 +222,142 @@ class Stream(Answer):
 
     # ── follow ────────────────────────────────────────────────────────────────
 
-    def __aiter__(self) -> Reader[StreamEvent]:
-        return Reader(self, every_event).__aiter__()
+    def __aiter__(self) -> StreamIterator[StreamEvent]:
+        return StreamIterator(self, every_event).__aiter__()
 
-    def __iter__(self) -> Reader[StreamEvent]:
-        return Reader(self, every_event)
+    def __iter__(self) -> StreamIterator[StreamEvent]:
+        return StreamIterator(self, every_event)
 
-    def text_deltas(self) -> Reader[str]:
+    def text_deltas(self) -> StreamIterator[str]:
         """Iterate over the new pieces of the answer as strings, with `async for` or `for`."""
-        return Reader(self, AnswerText())
+        return StreamIterator(self, AnswerText())
 
     def on(self, callback: Callback, types: str | Iterable[str] | None = None) -> Stream:
         """Call `callback(event)` for each event from now on, or only for the given `types`.
 
-        It may be sync or async. It runs on the stream's own loop, in order. A callback that fails never
-        breaks the stream: its first failure becomes a `warning` event.
+        It may be sync or async. It runs, in order, on the event loop that runs here, or, where none does, on
+        the thread of the stream. A callback that fails never breaks the stream: its first failure becomes a
+        `warning` event. One that raises `KeyboardInterrupt` stops the stream.
         """
         wanted = {types} if isinstance(types, str) else set(types) if types is not None else None
-        self._callbacks.append(_Listener(callback, wanted))
+        reference = weakref.ref(self)
+
+        def warn(message: str) -> None:
+            if (stream := reference()) is not None:
+                stream.warn(message)
+
+        def stop() -> None:
+            if (stream := reference()) is not None:
+                stream.stop()
+
+        listener = Listener(callback, wanted, warn, stop)
+        self._listeners.append(listener)
+        self.log.follow(listener)
         return self
+
+    def follow(self, follower: Follower) -> Stream:
+        """Call `follower(event)` on the thread of the run: for what must be quick and never raises."""
+        self.log.follow(follower)
+        return self
+
+    def warn(self, message: str) -> None:
+        """Say something odd in the run, from any thread."""
+        if self._writer is not None:
+            self._writer.warn(message)
 
     def record(self, path: str | Path, raw: bool = False) -> Stream:
         """Write every event to `path` as it happens; what has happened already comes first.
 
         `raw` keeps the provider's bytes as well, so that `nbstream.replay` reads them through the adapter
-        again. Raises `UsageError` where the stream has started and its bytes are gone.
+        again. Raises `UsageError` where the stream has started and its bytes are gone, and where another run
+        is being written to `path`. A disk that is full ends the recording, not the run.
         """
-        if raw and self._loop is not None:
+        if raw and (self._started or self._writer is None):
             raise UsageError("raw needs a stream that has not started.")
-        recorder = Recorder(path)
-        for event in self.events:
-            recorder(event)
-        if raw:
-            self._pump.taps.append(recorder)
-        return self.on(recorder)
+        reference = weakref.ref(self)
+
+        def warn(message: str) -> None:
+            if (stream := reference()) is not None:
+                stream.warn(message)
+
+        recorder = Recorder(path, warn)
+        recorder.open()
+        if raw and self._writer is not None:
+            self._writer.taps.append(recorder)
+        catching_up = _InOrder(recorder)
+        self.log.follow(catching_up)
+        catching_up.catch_up(self.events)
+        return self
 
     async def until_ended(self) -> None:
         """Wait until it has ended, however it does."""
-        while not self.ended:
-            await self.more(len(self.events))
+        await _woken(self.log.wake_at_end)
 
     def wait_until_ended(self) -> None:
         """The same, blocking. Starts the stream."""
-        while not self.ended:
-            self.wait_for(len(self.events))
+        self._block_until(self.log.wake_at_end, None)
 
     async def more(self, seen: int) -> None:
         """Wait until there are more than `seen` events, or the end."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-
-        def settle() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        def wake() -> None:
-            if _running_loop() is loop:
-                settle()
-            else:
-                loop.call_soon_threadsafe(settle)
-
-        if self._wake_on_more(seen, wake):
-            await future
+        await _woken(lambda wake: self.log.wake_on_more(seen, wake))
 
     def wait_for(self, seen: int, timeout: float | None = None) -> bool:
         """The same, blocking: False when `timeout` seconds went by first. Starts the stream."""
-        here = _running_loop()
-        if here is None:
-            self.start()
-        elif self._loop in (None, here) and not self._move_to_portal():
-            self.start()
-            return self._wait_nested(here, seen, timeout)
-        woken = threading.Event()
-        if not self._wake_on_more(seen, woken.set):
-            return True
-        return _wait(woken, timeout)
+        return self._block_until(lambda wake: self.log.wake_on_more(seen, wake), timeout)
 
     # ── inside ────────────────────────────────────────────────────────────────
 
-    def _stop_now(self) -> None:
-        # A method of the stream's own: a dropped stream lives until its callbacks have heard the end.
-        self._pump.stop()
-
-    def _start_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        if _running_loop() is loop:
-            self._task = loop.create_task(self._pump.run())
-        else:
-            asyncio.run_coroutine_threadsafe(self._pump.run(), loop)
-
-    def _move_to_portal(self) -> bool:
-        """Run in the background instead of on the loop that this thread is about to block."""
-        if not self.source.portable or self.events or self.ended:
+    def _block_until(
+        self, register: Callable[[Callable[[], None]], bool], timeout: float | None
+    ) -> bool:
+        """Block this thread until `register` wakes it; False when `timeout` seconds went by first."""
+        here = running_loop()
+        if here is not None and on_portal():
+            self._start_elsewhere()
+        self.start()
+        if here is not None and self._needs(here):
+            return self._block_nested(here, register, timeout)
+        mine = [each for each in self._listeners if here is not None and each.home is here]
+        woken = threading.Event()
+        if register(woken.set) and not _wait(woken, timeout, mine):
             return False
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-        self._start_on(portal())
+        for listener in mine:
+            listener.drain()
         return True
 
-    def _wait_nested(
-        self, loop: asyncio.AbstractEventLoop, seen: int, timeout: float | None
+    def _needs(self, here: asyncio.AbstractEventLoop) -> bool:
+        """Whether the run cannot go on while `here`, which runs this code, is blocked."""
+        turn = self.source.turn
+        if turn is not None and turn.bound and self._home is here:
+            return True
+        return self._writer is not None and self._writer.loop is here
+
+    def _start_elsewhere(self) -> None:
+        """nbstream's own thread is about to be blocked, by a tool of the user's: run on another."""
+        with self._lock:
+            if self._started:
+                if self._writer is not None and self._writer.loop is portal() and not self.ended:
+                    raise UsageError(
+                        "A blocking wait here would hold up the stream that it waits for.",
+                        hint="Use `await stream` or `async for` instead.",
+                    )
+                return
+            self._started = True
+        assert self._writer is not None
+        elsewhere = Portal()
+        self.log.wake_at_end(elsewhere.retire)
+        self._writer.start(elsewhere.loop)
+
+    def _block_nested(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        register: Callable[[Callable[[], None]], bool],
+        timeout: float | None,
     ) -> bool:
+        """Let the loop go on from inside: what it has to do is what is waited for."""
         import nest_asyncio
 
+        patched = hasattr(type(loop), "_nest_patched")
         try:
             nest_asyncio.apply(loop)
         except ValueError as error:
@@ -289,79 +365,52 @@ class Stream(Answer):
                 "This stream runs on this event loop, which cannot be waited for from inside.",
                 hint="Use `await stream` or `async for` instead.",
             ) from error
-        try:
-            loop.run_until_complete(asyncio.wait_for(self.more(seen), timeout))
-        except TimeoutError:
-            return False
-        return True
+        if not patched:
+            self.warn(
+                "This blocking wait is for something that runs on this event loop, so nest_asyncio was "
+                "applied. `await` needs no patch."
+            )
 
-    def _wake_on_more(self, seen: int, wake: Callable[[], None]) -> bool:
-        with self._lock:
-            if len(self.events) > seen or self.ended:
+        async def wait() -> bool:
+            try:
+                async with asyncio.timeout(timeout):
+                    await _woken(register)
+            except TimeoutError:
                 return False
-            self._wakers.append(wake)
             return True
 
-    def _receive(self, event: StreamEvent) -> None:
-        stamp(event, len(self.events), self._pump.elapsed())
+        return loop.run_until_complete(wait())
+
+    def _fold(self, event: StreamEvent) -> None:
         self.transcript.apply(event)
         self.metrics.apply(event)
-        self.events.append(event)
-        for listener in self._callbacks:
-            self._call(listener, event)
-        if self._budget is not None and not self.ended:
+        if self._budget is not None and type(event) is not RunEnd:
             self._budget.look(event, self.metrics, _stopper(self))
-        with self._lock:
-            if type(event) is RunEnd:
-                self.ended = True
-            wakers = self._wakers
-            if wakers:
-                self._wakers = []
-        for wake in wakers:
-            wake()
-
-    def _call(self, listener: _Listener, event: StreamEvent) -> None:
-        if listener.types is not None and event_type(event) not in listener.types:
-            return
-        try:
-            awaitable = listener.callback(event)
-        except Exception as error:
-            self._callback_failed(listener, error)
-            return
-        if inspect.isawaitable(awaitable):
-
-            async def finish() -> None:
-                try:
-                    await awaitable
-                except Exception as error:
-                    self._callback_failed(listener, error)
-
-            task = asyncio.get_running_loop().create_task(finish())
-            self._callback_tasks.add(task)
-            task.add_done_callback(self._callback_tasks.discard)
-
-    def _callback_failed(self, listener: _Listener, error: Exception) -> None:
-        if not listener.failed and not self.ended:
-            listener.failed = True
-            name = getattr(listener.callback, "__name__", repr(listener.callback))
-            self._receive(Warning(f"callback {name} failed: {type(error).__name__}: {error}"))
 
     def __del__(self) -> None:
-        if getattr(self, "_loop", None) is not None and not self.ended:
+        if getattr(self, "_started", False) and not self._detached and not self.ended:
             self.stop()
 
     def _ipython_display_(self) -> None:
-        if displayer is not None:
-            displayer(self)
-        else:
-            print(repr(self))
+        host.display(self)
 
     def _display_(self) -> object:
-        return repr(self) if marimo_viewer is None else marimo_viewer(self)
+        return host.display(self)
 
     def __repr__(self) -> str:
         name = f"{self.source.provider}/{self.source.model}".strip("/")
         return f"<Stream {name or 'source'} {self.status}, {len(self.text)} characters>"
+
+
+def _weakly(stream: Stream) -> Follower:
+    """The log's way to the stream's fold: a log keeps no stream alive."""
+    reference = weakref.ref(stream)
+
+    def fold(event: StreamEvent) -> None:
+        if (target := reference()) is not None:
+            target._fold(event)
+
+    return fold
 
 
 def _stopper(stream: Stream) -> Callable[[str], None]:
@@ -371,56 +420,79 @@ def _stopper(stream: Stream) -> Callable[[str], None]:
     def stop(why: str) -> None:
         target = reference()
         if target is not None and not target.ended:
-            target._receive(Warning(why))
-            target._pump.stop()
+            target.warn(why)
+            target.stop()
 
     return stop
 
 
-class _Listener:
-    def __init__(self, callback: Callback, types: set[str] | None) -> None:
-        self.callback = callback
-        self.types = types
-        self.failed = False
+class _InOrder:
+    """Gives a follower that comes late what has happened before, then the rest, each once."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, event: StreamEvent) -> None:
+        with self._lock:
+            if event.seq == self._next:
+                self._next += 1
+                self._follower(event)
+
+    def catch_up(self, events: EventList) -> None:
+        with self._lock:
+            while self._next < len(events):
+                for event in events[self._next :]:
+                    self._next += 1
+                    self._follower(event)
 
 
-class _Deadline:
-    def __init__(self, timeout: float | None) -> None:
-        self._at = None if timeout is None else time.monotonic() + timeout
-
-    def left(self) -> float | None:
-        return None if self._at is None else max(self._at - time.monotonic(), 0.0)
-
-    def over(self) -> bool:
-        return self._at is not None and time.monotonic() >= self._at
+async def _nothing() -> AsyncGenerator[StreamEvent, None]:
+    return
+    yield
 
 
-def _weakly(stream: Stream) -> Callable[[StreamEvent], bool]:
-    """The pump's way to the stream: dropping the last reference to a stream ends its run."""
-    reference = weakref.ref(stream)
-
-    def emit(event: StreamEvent) -> bool:
-        target = reference()
-        if target is None:
-            return False
-        target._receive(event)
-        return True
-
-    return emit
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+async def _read_on(stream: weakref.ref[Stream], log: FollowedFile) -> None:
+    """Take over what the writer of the file says, until the end or until nobody holds the stream."""
+    quiet = 0.0
+    while not log.ended and stream() is not None:
+        try:
+            quiet = 0.0 if log.poll() else quiet + FILE_INTERVAL
+            if quiet >= ALIVE_INTERVAL:
+                quiet = 0.0
+                log.bury()
+        except (OSError, UsageError):
+            return
+        await asyncio.sleep(FILE_INTERVAL)
 
 
-def _wait(event: threading.Event, timeout: float | None) -> bool:
-    """`event.wait` that an interrupt reaches on every platform."""
-    deadline = _Deadline(timeout)
-    while not deadline.over():
-        left = deadline.left()
-        if event.wait(0.1 if left is None else min(left, 0.1)):
-            return True
-    return event.is_set()
+async def _woken(register: Callable[[Callable[[], None]], bool]) -> None:
+    """Wait until `register` wakes us, from whatever thread."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def settle() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def wake() -> None:
+        if running_loop() is loop:
+            settle()
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(settle)
+
+    if register(wake):
+        await future
+
+
+def _wait(woken: threading.Event, timeout: float | None, listeners: list[Listener]) -> bool:
+    """`woken.wait` that an interrupt reaches on every platform, and in which callbacks go on."""
+    deadline = float("inf") if timeout is None else time.monotonic() + timeout
+    often = 0.02 if listeners else 0.1
+    while not woken.wait(max(min(often, deadline - time.monotonic()), 0)):
+        for listener in listeners:
+            listener.drain()
+        if time.monotonic() >= deadline:
+            return woken.is_set()
+    return True

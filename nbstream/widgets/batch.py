@@ -6,14 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import traitlets as t
 
-from .stream import PageWidget, StreamView
+from nbstream.batches.batch import StreamBatch
 
-if TYPE_CHECKING:
-    from nbstream.batches.batch import StreamBatch
+from .base import PageWidget
+from .stream import StreamView
 
 #: Seconds between two updates, and over which the rate is taken.
 INTERVAL = 0.2
@@ -26,6 +26,8 @@ class BatchView(PageWidget):
     """Progress of many streams. `states` has one letter a prompt: `.` waits, `r` runs, `d` done, `e` failed,
     `s` stopped. `figures`: tokens, tokens_per_second (over the last seconds), elapsed in seconds, cost in US
     dollars. `opened` is the widget of the stream that is looked at."""
+
+    _kind = "batch"
 
     states = t.Unicode().tag(sync=True)
     labels = t.List(t.Unicode()).tag(sync=True)
@@ -41,7 +43,7 @@ class BatchView(PageWidget):
         self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
         self._ticking = False
         self._when_ended: list[Callable[[], None]] = []
-        super().__init__(kind="batch", labels=batch.labels, states=batch.states())
+        super().__init__(labels=batch.labels, states=batch.states())
         self.on_msg(self._heard)
         batch.on_change(self._changed)
 

@@ -14,7 +14,7 @@ from nbstream.fold.tables import names_of, row_of
 from nbstream.runs.portal import portal
 from nbstream.runs.stream import Stream
 
-from .stream import PageWidget
+from .base import PageWidget
 
 #: Seconds between two messages to the page.
 INTERVAL = 0.1
@@ -34,6 +34,8 @@ class RateChart(PageWidget):
     observed and, but for `value`, set.
     """
 
+    _kind = "chart"
+
     title = t.Unicode().tag(sync=True)
     unit = t.Unicode("tok/s").tag(sync=True)
     series = t.List(t.Unicode()).tag(sync=True)
@@ -47,7 +49,7 @@ class RateChart(PageWidget):
         self._sending = False
         self._lock = threading.Lock()
         traits.setdefault("layout", {"flex": "1 1 auto", "min_width": "320px"})
-        super().__init__(kind="chart", **traits)
+        super().__init__(**traits)
         self.on_msg(self._heard)
         for name, stream in zip(names_of(streams), streams, strict=True):
             _Follower(self, name, stream)
@@ -118,13 +120,15 @@ class MetricsTable(PageWidget):
     cost, elapsed (times in seconds, cost in US dollars, None where unknown) and finish_reason.
     """
 
+    _kind = "table"
+
     rows = t.List(t.Dict()).tag(sync=True)
 
     def __init__(self, *streams: Stream, **traits: Any) -> None:
         self.streams = list(streams)
         self._names = names_of(streams)
         self._updated = 0.0
-        super().__init__(kind="table", **traits)
+        super().__init__(**traits)
         for stream in self.streams:
             _Follower(self, "", stream)
         self._update()
@@ -143,7 +147,7 @@ class _Follower:
         self._name = name
         self._stream = weakref.ref(stream)
         self._told = -1.0
-        stream.on(self._heard)
+        stream.follow(self._heard)
 
     def _heard(self, event: StreamEvent) -> None:
         widget, stream = self._widget(), self._stream()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import traitlets as t
 
+from nbstream.batches.group import StreamGroup
 from nbstream.render.picture import chart_html
 from nbstream.render.saved import to_html, to_markdown, to_text
 
-from .stream import PageWidget, StreamView
-
-if TYPE_CHECKING:
-    from nbstream.batches.group import StreamGroup
+from .base import PageWidget
+from .stream import StreamView
 
 _CELL = "padding:2px 12px 2px 0;text-align:left"
 _HEADS = ("", "first token", "tok/s", "tokens", "cost", "time", "finish")
@@ -22,6 +21,10 @@ _HEADS = ("", "first token", "tok/s", "tokens", "cost", "time", "finish")
 
 class GroupView(PageWidget):
     """Panes side by side, one chart and one table. `winner` is the place of the picked stream, -1 for none."""
+
+    _kind = "group"
+    #: Its form changes after the end too: a winner is picked.
+    changes = True
 
     panes = t.List(t.Unicode()).tag(sync=True)
     names = t.List(t.Unicode()).tag(sync=True)
@@ -35,7 +38,7 @@ class GroupView(PageWidget):
         self._options = {**options, "chart": False}
         self._when_ended: list[Callable[[], None]] = []
         self.views = [self._view(stream) for stream in group.streams]
-        super().__init__(kind="group", names=group.names, **self._places())
+        super().__init__(names=group.names, **self._places())
         self.on_msg(self._heard)
         group.on_change(self._changed)
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from nbstream.runs.stream import Stream
 from nbstream.wire.bundle import bundle_id, bundled
+from nbstream.wire.frames import Frame
 
+from .base import PageWidget
 from .batch import BatchView
 from .group import GroupView
-from .stream import PageWidget, StreamView
+from .stream import StreamView
 
 
 class Pane(StreamView):
@@ -29,14 +31,14 @@ class Pane(StreamView):
         self._esm = ""
         return {"bundle": bundle_id()}
 
-    def flush(self) -> bool:
-        if not super().flush():
-            return False
+    def next_message(self) -> Frame | None:
+        if (frame := super().next_message()) is None:
+            return None
         now = time.monotonic()
-        if now >= self._due or self.stream.ended:
+        if now >= self._due or frame["events"][-1]["type"] == "run_end":
             self._due = now + max((now - self._began) / 4, 0.1)
-            self.snapshot = self._snapshot()
-        return True
+            self.snapshot = self._snapshot(whole=True)
+        return frame
 
 
 class Whole(PageWidget):

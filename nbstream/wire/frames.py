@@ -8,8 +8,9 @@ rate limit, ZMQ over its high-water mark, a reload loses all) says which it has 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from itertools import chain
+from array import array
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -23,17 +24,22 @@ from nbstream.events import (
     to_builtins,
 )
 from nbstream.fold.metrics import Metrics
+from nbstream.logs.event_list import EventList
 
-#: Frames per second for one view, and for all the views of a kernel together.
-VIEW_RATE = 25.0
-KERNEL_RATE = 120.0
+#: Frames per second for one view, and for all the views of a kernel together. A kernel whose page takes the
+#: frames of all its views in one message sends as many messages as one view has frames.
+VIEW_RATE = 55.0
+KERNEL_RATE = 240.0
+
+#: Events that are merged into one message: some ten milliseconds of work.
+PART = 8192
 
 Frame = dict[str, Any]
 Mergeable = TextDelta | ThinkingDelta | RefusalDelta | ToolCallDelta
 
 
 def frame_interval(views: int) -> float:
-    """Seconds between two frames of one view when `views` are streaming."""
+    """Seconds between two frames of one view when `views` are streaming: slower as there are more."""
     return max(1 / VIEW_RATE, views / KERNEL_RATE)
 
 
@@ -79,53 +85,78 @@ def history(events: Sequence[StreamEvent]) -> list[dict[str, Any]]:
 
 
 class FrameLog:
-    """Takes events as they come, gives numbered frames, and can say everything again.
+    """Numbers what was sent of a run: frame n ends where the run had `ends[n - 1]` events.
 
-    Every call costs O(new text). Safe to call from several threads.
+    It keeps no text: the run's own events can say everything again. Taking a frame costs O(new text). Safe to
+    call from several threads.
     """
 
-    def __init__(self) -> None:
-        self._pending: list[StreamEvent | _Merge] = []
-        self._frames: list[list[StreamEvent]] = []
+    def __init__(self, events: EventList | None = None) -> None:
+        self._events = EventList() if events is None else events
+        self._ends = array("Q")
         self._lock = threading.Lock()
 
     @property
     def n(self) -> int:
         """The number of the latest frame; 0 before the first."""
-        return len(self._frames)
+        return len(self._ends)
 
     def add(self, event: StreamEvent) -> None:
-        with self._lock:
-            _merge_into(self._pending, event)
+        self._events.append(event)
 
     def take(self) -> Frame | None:
         """The next frame, or None where nothing happened since the last."""
         with self._lock:
-            if not self._pending:
+            sent, now = self._sent(self.n), len(self._events)
+            if now == sent:
                 return None
-            events = _settle(self._pending)
-            self._pending = []
-            self._frames.append(events)
-            return {"kind": "frame", "n": self.n, "events": _plain(events)}
+            self._ends.append(now)
+            return {"kind": "frame", "n": self.n, "events": _merged(self._events[sent:now])}
 
     def since(self, have: int) -> Frame:
         """What a view that has frame `have` is missing, as one message; a `beat` where nothing is."""
-        with self._lock:
-            have = have if 0 <= have <= self.n else 0
-            if have == self.n and have > 0:
-                return {"kind": "beat", "n": self.n}
-            return {"kind": "frames", "after": have, "n": self.n, "events": self._after(have)}
+        n = self.n
+        have = have if 0 <= have <= n else 0
+        if have == n and have > 0:
+            return {"kind": "beat", "n": n}
+        return self._frames(have, n)
 
-    def snapshot(self) -> Frame:
-        """Everything up to the latest frame."""
-        with self._lock:
-            return {"n": self.n, "events": self._after(0)}
+    def parts_since(self, have: int) -> Iterator[Frame]:
+        """The same in several messages, each small enough to be made without being noticed."""
+        n = self.n
+        have = have if 0 <= have <= n else 0
+        if have == n and have > 0:
+            yield {"kind": "beat", "n": n}
+            return
+        while have < n or have == 0:
+            # All frames that end within the next so many events, but one at least.
+            end = min(max(bisect(self._ends, self._sent(have) + PART), have + 1), n)
+            yield self._frames(have, end)
+            if end == have:
+                return
+            have = end
 
-    def _after(self, have: int) -> list[dict[str, Any]]:
-        merged: list[StreamEvent | _Merge] = []
-        for event in chain.from_iterable(self._frames[have:]):
-            _merge_into(merged, event)
-        return _plain(_settle(merged))
+    def snapshot(self, whole: bool = False) -> Frame:
+        """Everything up to the latest frame; `n` is 0 where that is more than one state should hold."""
+        n = self.n
+        if self._sent(n) > PART and not whole:
+            return {"n": 0, "events": []}
+        return {"n": n, "events": self._frames(0, n)["events"]}
+
+    def _sent(self, n: int) -> int:
+        """How many events the first `n` frames hold."""
+        return self._ends[n - 1] if n else 0
+
+    def _frames(self, have: int, n: int) -> Frame:
+        events = self._events[self._sent(have) : self._sent(n)]
+        return {"kind": "frames", "after": have, "n": n, "events": _merged(events)}
+
+
+def _merged(events: Iterable[StreamEvent]) -> list[dict[str, Any]]:
+    merged: list[StreamEvent | _Merge] = []
+    for event in events:
+        _merge_into(merged, event)
+    return _plain(_settle(merged))
 
 
 class _Merge:

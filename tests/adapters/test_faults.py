@@ -404,7 +404,7 @@ async def test_text_is_never_said_twice(serve: Serve) -> None:
 async def test_silence_is_a_stall_and_pings_do_not_hide_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nbstream.runs.pump.STALL_AFTER", 0.2)
+    monkeypatch.setattr("nbstream.runs.writer.STALL_AFTER", 0.2)
 
     async def pinging(request: Request) -> None:
         for _ in range(8):

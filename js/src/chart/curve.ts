@@ -1,4 +1,4 @@
-import type { Samples } from "../samples";
+import type { Samples } from "../run/samples";
 
 /** What a rate is averaged over, in seconds. */
 const WINDOW = 0.5;

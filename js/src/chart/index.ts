@@ -1,5 +1,5 @@
-import type { Options } from "../model";
-import type { Store } from "../store";
+import type { Options } from "../protocol/traits";
+import type { Store } from "../run/store";
 import { ChartPanel } from "./panel";
 import { ChartToggle } from "./toggle";
 

@@ -1,14 +1,15 @@
-import type { Metrics, Store } from "../store";
-import { h, setText } from "../views/dom";
-import { count, rate, seconds } from "../views/format";
-import { Scrub } from "./scrub";
+import { h, setText } from "../dom/element";
+import { count, dollars, rate, seconds } from "../dom/format";
+import type { Metrics } from "../protocol/metrics";
+import type { Store } from "../run/store";
+import { Scrubber } from "./scrubber";
 import { bandsOf, SpeedPlot } from "./speed";
 import { Timeline } from "./timeline";
 import { time, WaitsPlot } from "./waits";
 
-type View = "speed" | "waits" | "timeline";
+type Tab = "speed" | "waits" | "timeline";
 
-const VIEWS: [View, string][] = [
+const TABS: [Tab, string][] = [
   ["speed", "Speed"],
   ["waits", "Waits between tokens"],
   ["timeline", "Timeline"],
@@ -29,20 +30,20 @@ export class ChartPanel {
   #stage = h("div", { class: "nbs-stage", role: "tabpanel" });
   #keys = h("div", { class: "nbs-keys", "aria-hidden": "true" });
   #facts = h("div", { class: "nbs-facts", role: "list" });
-  #view: View = "speed";
+  #tab: Tab = "speed";
   #shown: SpeedPlot | WaitsPlot | Timeline | null = null;
   #written = -1;
   #head: unknown = null;
-  #scrub: Scrub | null = null;
+  #scrubber: Scrubber | null = null;
 
   /** `onScrub` gets the time that is looked at, null for the end; without it there is no slider. */
   constructor(
     private readonly store: Store,
     private readonly onScrub: ((seconds: number | null) => void) | null = null,
   ) {
-    for (const [view, label] of VIEWS) {
-      const tab = h("button", { type: "button", role: "tab", "data-view": view }, label);
-      tab.addEventListener("click", () => this.#show(view));
+    for (const [name, label] of TABS) {
+      const tab = h("button", { type: "button", role: "tab", "data-view": name }, label);
+      tab.addEventListener("click", () => this.#show(name));
       this.#tabs.append(tab);
     }
     this.#tabs.addEventListener("keydown", (event) => this.#key(event));
@@ -57,16 +58,16 @@ export class ChartPanel {
     this.#written = samples.version;
     this.#head = metrics;
     this.#shown?.write();
-    this.#keys.replaceChildren(...(this.#view === "speed" ? legend(this.store) : []));
+    this.#keys.replaceChildren(...(this.#tab === "speed" ? legend(this.store) : []));
     this.#writeFacts();
     const end = metrics?.elapsed;
-    if (this.#scrub === null && this.onScrub && this.store.ended && end) {
+    if (this.#scrubber === null && this.onScrub && this.store.ended && end) {
       const scrubbed = this.onScrub;
-      this.#scrub = new Scrub(end, (seconds) => {
+      this.#scrubber = new Scrubber(end, (seconds) => {
         this.point(seconds);
         scrubbed(seconds);
       });
-      this.#facts.before(this.#scrub.node);
+      this.#facts.before(this.#scrubber.node);
     }
   }
 
@@ -76,25 +77,25 @@ export class ChartPanel {
   }
 
   dispose(): void {
-    this.#scrub?.dispose();
+    this.#scrubber?.dispose();
     if (this.#shown && "plot" in this.#shown) this.#shown.plot.dispose();
     this.#shown = null;
     this.node.remove();
   }
 
-  #show(view: View): void {
+  #show(name: Tab): void {
     if (this.#shown && "plot" in this.#shown) this.#shown.plot.dispose();
-    this.#view = view;
+    this.#tab = name;
     for (const tab of this.#tabs.children) {
-      const selected = (tab as HTMLElement).dataset.view === view;
+      const selected = (tab as HTMLElement).dataset.view === name;
       tab.setAttribute("aria-selected", String(selected));
       tab.setAttribute("tabindex", selected ? "0" : "-1");
     }
-    if (view === "timeline") {
+    if (name === "timeline") {
       this.#shown = new Timeline(this.store);
       this.#stage.replaceChildren(this.#shown.node);
     } else {
-      this.#shown = view === "speed" ? new SpeedPlot(this.store) : new WaitsPlot(this.store);
+      this.#shown = name === "speed" ? new SpeedPlot(this.store) : new WaitsPlot(this.store);
       const { node, readout } = this.#shown.plot;
       this.#stage.replaceChildren(node, h("div", { class: "nbs-under" }, readout, this.#keys));
     }
@@ -104,8 +105,8 @@ export class ChartPanel {
   #key(event: KeyboardEvent): void {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
-    const place = VIEWS.findIndex(([view]) => view === this.#view);
-    const [next] = VIEWS[(place + step + VIEWS.length) % VIEWS.length] as [View, string];
+    const place = TABS.findIndex(([name]) => name === this.#tab);
+    const [next] = TABS[(place + step + TABS.length) % TABS.length] as [Tab, string];
     this.#show(next);
     this.#tabs.querySelector<HTMLElement>(`[data-view="${next}"]`)?.focus();
     event.preventDefault();
@@ -145,10 +146,6 @@ export class ChartPanel {
       }
     });
   }
-}
-
-export function dollars(value: number): string {
-  return value < 0.01 ? `$${value.toPrecision(2)}` : `$${value.toFixed(value < 1 ? 3 : 2)}`;
 }
 
 function legend(store: Store): HTMLElement[] {

@@ -1,5 +1,5 @@
 import uPlot from "uplot";
-import { h, setText } from "../views/dom";
+import { h, setText } from "../dom/element";
 import { Colours } from "./colours";
 
 /** A line or a row of bars. `colour` is a CSS variable. */

@@ -1,6 +1,6 @@
-import type { Part } from "../parts";
-import type { Store } from "../store";
-import { count, rate, seconds } from "../views/format";
+import { count, rate, seconds } from "../dom/format";
+import type { Part } from "../run/parts";
+import type { Store } from "../run/store";
 import { type Curve, curve } from "./curve";
 import { type Band, Plot } from "./plot";
 
@@ -39,7 +39,7 @@ export class SpeedPlot {
       total: [...began[2], ...total.slice(from)],
     };
     this.plot.set([this.#curve.times, this.#curve.rate, this.#curve.total]);
-    this.plot.label = summary(store);
+    this.plot.label = describe(store);
   }
 
   #measure(): Curve {
@@ -103,7 +103,7 @@ function bandOf(part: Part): Band | null {
 }
 
 /** The chart in words. */
-export function summary(store: Store): string {
+export function describe(store: Store): string {
   const { metrics } = store;
   if (metrics?.ttft == null) return "Speed chart: nothing has arrived yet.";
   const facts = [`first token after ${seconds(metrics.ttft)}`];

@@ -1,6 +1,6 @@
-import type { Store } from "../store";
-import { h } from "../views/dom";
-import { seconds } from "../views/format";
+import { h } from "../dom/element";
+import { seconds } from "../dom/format";
+import type { Store } from "../run/store";
 
 interface Row {
   name: string;

@@ -1,5 +1,5 @@
-import type { Store } from "../store";
-import { h } from "../views/dom";
+import { h } from "../dom/element";
+import type { Store } from "../run/store";
 import { curve } from "./curve";
 
 const WIDTH = 56;

@@ -1,5 +1,5 @@
-import type { Store } from "../store";
-import { count } from "../views/format";
+import { count } from "../dom/format";
+import type { Store } from "../run/store";
 import { Plot } from "./plot";
 
 /** How long the waits between two deltas were. */

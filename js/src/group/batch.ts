@@ -1,11 +1,9 @@
-import { dollars } from "../chart/panel";
-import type { Page, View } from "../page";
-import { type Painted, painter } from "../painter";
-import { button, h, setAttribute, setText, toggle } from "../views/dom";
-import { count, plural, rate, seconds } from "../views/format";
-import type { AnyModel } from "./kinds";
+import { button, h, setAttribute, setText, toggle } from "../dom/element";
+import { count, dollars, plural, rate, seconds } from "../dom/format";
+import { type Painted, painter } from "../dom/painter";
+import type { AnyModel, WidgetKind, Widgets, WidgetView } from "../host/kind";
 
-interface Figures {
+interface Progress {
   tokens?: number;
   elapsed?: number;
   tokens_per_second?: number;
@@ -21,7 +19,7 @@ const STATES: Record<string, string> = {
 };
 
 /** The progress of many streams: a bar, a square for each, and the one that is looked at. */
-export class BatchView implements View, Painted {
+export class BatchView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group nbs-batch", role: "group" });
   #bar = h("div", { class: "nbs-progress-bar", role: "progressbar", "aria-valuemin": "0" });
   #parts = ["d", "s", "e"].map((state) => h("span", { "data-state": state }));
@@ -34,12 +32,12 @@ export class BatchView implements View, Painted {
   #states = "";
   #open = -1;
   #shown = "";
-  #view: View | null = null;
+  #view: WidgetView | null = null;
   #gone = new AbortController();
 
   constructor(
     private readonly model: AnyModel,
-    private readonly page: Page,
+    private readonly widgets: Widgets,
   ) {
     this.#stop = button("stop-all", "Stop", "stop", () => model.send({ kind: "stop" }));
     this.#bar.append(...this.#parts);
@@ -55,7 +53,7 @@ export class BatchView implements View, Painted {
     for (const name of ["states", "figures", "opened"]) {
       model.on(`change:${name}`, () => painter.request(this));
     }
-    page.expect(() => painter.request(this), this.#gone.signal);
+    widgets.onArrival(() => painter.request(this), this.#gone.signal);
     this.write();
   }
 
@@ -79,14 +77,12 @@ export class BatchView implements View, Painted {
     if (opened === this.#shown) return;
     this.#view?.leave();
     this.#stage.replaceChildren();
-    this.#view = opened ? this.page.mount(opened, this.#stage) : null;
+    this.#view = opened ? this.widgets.mount(opened, this.#stage) : null;
     if (this.#view || !opened) this.#shown = opened;
     toggle(this.#opened, this.#view !== null);
     const labels = this.model.get("labels") as string[];
     setText(this.#label, this.#open < 0 ? "" : `${this.#open + 1}. ${labels[this.#open]}`);
   }
-
-  measure(): void {}
 
   /** Only the squares that changed are touched. */
   #writeItems(): void {
@@ -104,7 +100,7 @@ export class BatchView implements View, Painted {
   }
 
   #writeProgress(): void {
-    const figures = this.model.get("figures") as Figures;
+    const figures = this.model.get("figures") as Progress;
     const total = this.#states.length;
     const of = (state: string) => this.#states.split(state).length - 1;
     const [done, stopped, failed, running] = [of("d"), of("s"), of("e"), of("r")];
@@ -153,3 +149,7 @@ export class BatchView implements View, Painted {
     event.stopPropagation();
   }
 }
+
+export const batch: WidgetKind = (model, widgets) => ({
+  create: () => new BatchView(model, widgets),
+});

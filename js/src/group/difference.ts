@@ -1,5 +1,5 @@
 import { diffWordsWithSpace } from "diff";
-import { h } from "../views/dom";
+import { h } from "../dom/element";
 
 /** How long a comparison may take, in milliseconds. */
 const PATIENCE = 400;

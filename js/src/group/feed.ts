@@ -1,9 +1,8 @@
 import { Plot, type Values } from "../chart/plot";
-import type { Page, View } from "../page";
-import { type Painted, painter } from "../painter";
-import { h, setText } from "../views/dom";
-import type { AnyModel, Kind } from "./kinds";
-import { colourOf, dashOf } from "./race";
+import { h, setText } from "../dom/element";
+import { type Painted, painter } from "../dom/painter";
+import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
+import { colourOf, dashOf } from "./rates";
 
 type Point = [series: number, time: number, value: number];
 type Message = { kind: "points"; points: Point[] } | { kind: "clear" };
@@ -34,7 +33,7 @@ class Feed {
 }
 
 /** A chart that is driven from Python. */
-export class FeedView implements View, Painted {
+export class FeedView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group", role: "group" });
   #title = h("div", { class: "nbs-title" });
   #box = h("div", { "data-part": "chart" });
@@ -80,8 +79,6 @@ export class FeedView implements View, Painted {
     }
   }
 
-  measure(): void {}
-
   #build(names: string[], unit: string): void {
     this.#plot?.dispose();
     const series = names.map((label, i) => ({
@@ -126,7 +123,7 @@ function figure(value: number | null | undefined): string {
   return value == null ? "–" : String(Math.round(value * 100) / 100);
 }
 
-export function chart(model: AnyModel, _: Page): Kind {
+export const chart: WidgetKind = (model) => {
   const feed = new Feed();
   const views = new Set<FeedView>();
   feed.add((model.get("snapshot") as Point[] | undefined) ?? []);
@@ -144,4 +141,4 @@ export function chart(model: AnyModel, _: Page): Kind {
       for (const view of views) painter.request(view);
     },
   };
-}
+};

@@ -1,11 +1,10 @@
-import type { Page, View } from "../page";
-import { type Painted, painter } from "../painter";
-import { h } from "../views/dom";
-import type { AnyModel, Kind } from "./kinds";
-import { type Figures, FiguresTable } from "./table";
+import { h } from "../dom/element";
+import { type Painted, painter } from "../dom/painter";
+import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
+import { type Figures, FiguresTable } from "./figures";
 
 /** A table of streams' figures whose rows Python keeps. */
-class RowsView implements View, Painted {
+class RowsView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group", role: "group" });
   #table = new FiguresTable();
 
@@ -27,11 +26,8 @@ class RowsView implements View, Painted {
   write(): void {
     this.#table.write(this.model.get("rows") as Figures[]);
   }
-
-  measure(): void {}
 }
 
-export const table = (model: AnyModel, _: Page): Kind => ({
+export const table: WidgetKind = (model) => ({
   create: () => new RowsView(model),
-  receive: () => {},
 });

@@ -1,20 +1,20 @@
 // Markdown that arrives in pieces, drawn into the page at a cost that does not depend on how much
 // is there already. Once the text has ended the page equals a full parse of it.
 
-import { listen } from "./actions";
-import { Children } from "./children";
-import type { Budget } from "./leaf";
-import { BlockMachine } from "./machine";
-import { NoteList } from "./notes";
-import { type LoadPart, loadPart, mathDrawer } from "./parts";
-import { References } from "./references";
-import type { ViewContext } from "./view";
+import { BlockParser } from "./blocks/parser";
+import { listen } from "./draw/actions";
+import { Children } from "./draw/children";
+import { FootnoteList } from "./draw/footnotes";
+import type { Budget } from "./draw/leaf";
+import { type LoadModule, loadModule, mathDrawer } from "./draw/modules";
+import type { BlockContext } from "./draw/view";
+import { References } from "./inline/references";
 
 export interface MarkdownOptions {
   /** Called once for each code block when it is complete, with its language in lower case. */
   onCodeBlock?: (code: HTMLElement, lang: string) => void;
   /** Loads what is not in the first load (formulas, more languages); without it they stay plain. */
-  loadPart?: LoadPart;
+  loadModule?: LoadModule;
 }
 
 export interface MarkdownRenderer {
@@ -28,7 +28,7 @@ export interface MarkdownRenderer {
   readonly text: string;
 }
 
-export type { LoadPart, PartName } from "./parts";
+export type { LoadModule, ModuleName } from "./draw/modules";
 
 const NEWLINE = /\r\n?|\n/g;
 /** Milliseconds of drawing in one go; what is left over is drawn in the frames that follow. */
@@ -51,8 +51,8 @@ class Renderer implements MarkdownRenderer {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #budget: Budget = { until: 0, exceeded: false };
   #references!: References;
-  #machine!: BlockMachine;
-  #notes!: NoteList;
+  #parser!: BlockParser;
+  #notes!: FootnoteList;
   #children!: Children;
 
   constructor(root: HTMLElement, options: MarkdownOptions) {
@@ -93,16 +93,16 @@ class Renderer implements MarkdownRenderer {
   /** Reads and draws until the queue is empty or the time is up. */
   #work(until: number): void {
     clearTimeout(this.#timer);
-    const { root } = this.#machine;
+    const { root } = this.#parser;
     this.#budget.until = until;
     this.#budget.exceeded = false;
-    this.#machine.rollback();
+    this.#parser.rollback();
     do {
       const backlog = this.#backlog - BATCH;
       while (this.#next < this.#lines.length && this.#backlog >= backlog) {
         const line = this.#lines[this.#next++] as string;
         this.#backlog -= line.length;
-        this.#machine.line(line);
+        this.#parser.line(line);
       }
       this.#children.settle(root);
     } while (this.#next < this.#lines.length && performance.now() < until);
@@ -111,7 +111,7 @@ class Renderer implements MarkdownRenderer {
       this.#lines = [];
       this.#next = 0;
       if (this.#ended) this.#finish();
-      else if (this.#pending) this.#machine.guess(this.#lastLine);
+      else if (this.#pending) this.#parser.guess(this.#lastLine);
     }
     this.#children.draw(root);
     this.#references.refresh();
@@ -122,8 +122,8 @@ class Renderer implements MarkdownRenderer {
   }
 
   #finish(): void {
-    this.#machine.end();
-    this.#children.settle(this.#machine.root);
+    this.#parser.end();
+    this.#children.settle(this.#parser.root);
     this.#references.end();
   }
 
@@ -163,18 +163,16 @@ class Renderer implements MarkdownRenderer {
     this.#pending = "";
     this.#ended = false;
     this.#references = new References();
-    this.#machine = new BlockMachine((label, reference) =>
-      this.#references.define(label, reference),
-    );
-    this.#notes = new NoteList(this.#root, this.#references);
+    this.#parser = new BlockParser((label, reference) => this.#references.define(label, reference));
+    this.#notes = new FootnoteList(this.#root, this.#references);
     this.#root.replaceChildren();
-    const { loadPart: load, onCodeBlock } = this.#options;
-    const context: ViewContext = {
+    const { loadModule: load, onCodeBlock } = this.#options;
+    const context: BlockContext = {
       references: this.#references,
       budget: this.#budget,
       notes: this.#notes,
       draw: mathDrawer(load),
-      loadLanguages: () => loadPart("languages", load),
+      loadLanguages: () => loadModule("languages", load),
       onCode: (code, lang) => onCodeBlock?.(code, lang),
     };
     this.#children = new Children(context, this.#root, this.#notes.section);

@@ -1,6 +1,6 @@
-import type { Connection } from "../connection";
-import { h, setText } from "./dom";
-import { plural } from "./format";
+import { h, setText } from "../dom/element";
+import { plural } from "../dom/format";
+import type { Connection } from "../run/connection";
 
 /** What a screen reader hears: that an answer begins, that it ended, and errors; never the text as it grows. */
 export class Announcer {

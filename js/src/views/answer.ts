@@ -1,15 +1,15 @@
+import { h, toggle } from "../dom/element";
 import { createMarkdown, type MarkdownRenderer } from "../markdown";
-import type { Options } from "../model";
-import type { Part, TextPart } from "../parts";
-import type { Block, Host } from "./block";
-import { h, toggle } from "./dom";
+import type { Options } from "../protocol/traits";
+import type { Part, TextPart } from "../run/parts";
+import type { PartContext, PartView } from "./part";
 import { createPlain } from "./plain";
 
 /**
  * A stretch of the answer. Neighbouring text parts make one, because providers split text in the middle
  * of a sentence where a citation ends.
  */
-export class AnswerBlock implements Block {
+export class AnswerView implements PartView {
   readonly node: HTMLElement;
   #body: HTMLElement;
   #renderer: MarkdownRenderer;
@@ -21,7 +21,7 @@ export class AnswerBlock implements Block {
   #settled = false;
   #raw: Text | null = null;
 
-  constructor(format: Options["format"], first: TextPart, { loadPart }: Host) {
+  constructor(format: Options["format"], first: TextPart, { loadModule }: PartContext) {
     this.#body = h("div", { class: "nbs-text" });
     const choice = first.choice
       ? [h("div", { class: "nbs-choice" }, `Choice ${first.choice + 1}`)]
@@ -29,7 +29,7 @@ export class AnswerBlock implements Block {
     this.node = h("div", { "data-part": "answer", dir: "auto" }, ...choice, this.#body);
     this.#renderer =
       format === undefined || format === "markdown"
-        ? createMarkdown(this.#body, { loadPart })
+        ? createMarkdown(this.#body, { loadModule })
         : createPlain(this.#body, format);
   }
 

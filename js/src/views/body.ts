@@ -1,50 +1,50 @@
-import type { Options } from "../model";
-import type { MediaPart, Part, Step, ToolStatus } from "../parts";
-import type { Store } from "../store";
-import { AnswerBlock } from "./answer";
-import type { Block, Host } from "./block";
-import { h, placeAfter } from "./dom";
-import { MediaBlock } from "./media";
-import { RefusalBlock } from "./refusal";
+import { h, placeAfter } from "../dom/element";
+import type { Options } from "../protocol/traits";
+import type { MediaPart, Part, Step, ToolStatus } from "../run/parts";
+import type { Store } from "../run/store";
+import { AnswerView } from "./answer";
+import { MediaView } from "./media";
+import type { PartContext, PartView } from "./part";
+import { RefusalView } from "./refusal";
 import { createSection, Section } from "./section";
-import { ThinkingBlock } from "./thinking";
-import { ToolBlock } from "./tool";
+import { ThinkingView } from "./thinking";
+import { ToolView } from "./tool";
 
 const RUNNING = new Set<ToolStatus>(["called", "running"]);
 
 const keyOf = (step: Step) => `${step.index} ${step.time} ${step.name}`;
 
-/** The parts of a run in order: each becomes a block, or grows the block before it. */
+/** The parts of a run in order: each gets a view, or continues the one before it. */
 export class Body {
   readonly node = h("div", { class: "nbs-body" });
   #root = new Section(this.node, this.node);
   #sections = new Map<string, Section>();
-  #blocks = new Map<string, Block>();
-  #of = new Map<Part, Block>();
+  #views = new Map<string, PartView>();
+  #of = new Map<Part, PartView>();
   #grown = new Set<Part>();
-  #dirty = new Set<Block>();
-  #written = new Set<Block>();
-  #finished = new Set<Block>();
+  #dirty = new Set<PartView>();
+  #written = new Set<PartView>();
+  #finished = new Set<PartView>();
   #anew = false;
   #raw = false;
 
   constructor(
     private readonly store: Store,
     private readonly options: Options,
-    private readonly host: Host,
+    private readonly context: PartContext,
   ) {}
 
   /** The answer segment that grows, for the caret. */
-  get growing(): AnswerBlock | null {
+  get growing(): AnswerView | null {
     const part = this.store.state.parts.at(-1);
     if (!part || this.#stepOf(part)?.duration != null) return null;
-    const block = this.#of.get(part);
-    return block instanceof AnswerBlock ? block : null;
+    const view = this.#of.get(part);
+    return view instanceof AnswerView ? view : null;
   }
 
   set raw(raw: boolean) {
     this.#raw = raw;
-    for (const block of this.#blocks.values()) if (block instanceof AnswerBlock) block.showRaw(raw);
+    for (const view of this.#views.values()) if (view instanceof AnswerView) view.showRaw(raw);
   }
 
   grew(part: Part): void {
@@ -61,100 +61,100 @@ export class Body {
     const { calls, steps } = this.store.state;
     for (const call of calls.values()) if (RUNNING.has(call.status)) this.#grown.add(call);
     for (const step of steps)
-      if (step.duration === null) this.#sections.get(keyOf(step))?.update(step, this.host.now);
+      if (step.duration === null) this.#sections.get(keyOf(step))?.update(step, this.context.now);
   }
 
   write(): void {
     if (this.#anew) this.#reconcile();
-    else for (const part of this.#grown) this.#grow(part, this.#blocks);
+    else for (const part of this.#grown) this.#grow(part, this.#views);
     this.#grown.clear();
     this.#written = this.#dirty;
     this.#dirty = new Set();
-    for (const block of this.#written) block.write();
-    for (const block of this.#finished) block.settle();
+    for (const view of this.#written) view.write();
+    for (const view of this.#finished) view.settle();
     this.#finished.clear();
-    if (this.host.over) for (const block of this.#blocks.values()) block.settle();
+    if (this.context.over) for (const view of this.#views.values()) view.settle();
   }
 
   measure(): void {
-    for (const block of this.#written) block.measure?.();
+    for (const view of this.#written) view.measure?.();
   }
 
-  #grow(part: Part, known: Map<string, Block>): void {
-    const block = this.#of.get(part) ?? this.#place(part, known);
-    if (block === null) return;
-    block.grew(part);
-    this.#dirty.add(block);
+  #grow(part: Part, known: Map<string, PartView>): void {
+    const view = this.#of.get(part) ?? this.#place(part, known);
+    if (view === null) return;
+    view.grew(part);
+    this.#dirty.add(view);
   }
 
-  #place(part: Part, known: Map<string, Block>): Block | null {
+  #place(part: Part, known: Map<string, PartView>): PartView | null {
     if (part.kind === "thinking" && this.options.thinking === "hidden") return null;
     const section = this.#sectionOf(part, known);
-    let block = section.last;
-    if (block === null || !block.takes(part)) {
-      const alternative = block instanceof AnswerBlock && part.kind === "text";
-      if (block && !alternative) this.#finished.add(block);
+    let view = section.last;
+    if (view === null || !view.takes(part)) {
+      const alternative = view instanceof AnswerView && part.kind === "text";
+      if (view && !alternative) this.#finished.add(view);
       let key = part.key;
-      while (this.#blocks.has(key)) key += " again";
-      block = known.get(key) ?? this.#create(part);
-      this.#blocks.set(key, block);
-      placeAfter(section.body, section.lastNode, block.node);
-      section.last = block;
-      section.lastNode = block.node;
+      while (this.#views.has(key)) key += " again";
+      view = known.get(key) ?? this.#create(part);
+      this.#views.set(key, view);
+      placeAfter(section.body, section.lastNode, view.node);
+      section.last = view;
+      section.lastNode = view.node;
     }
-    this.#of.set(part, block);
-    return block;
+    this.#of.set(part, view);
+    return view;
   }
 
-  #create(part: Part): Block {
+  #create(part: Part): PartView {
     switch (part.kind) {
       case "text": {
         const format = this.#stepOf(part)?.structured ? "json" : this.options.format;
-        const block = new AnswerBlock(format, part, this.host);
-        if (this.#raw) block.showRaw(true);
-        return block;
+        const view = new AnswerView(format, part, this.context);
+        if (this.#raw) view.showRaw(true);
+        return view;
       }
       case "thinking":
-        return new ThinkingBlock(this.host);
+        return new ThinkingView(this.context);
       case "refusal":
-        return new RefusalBlock();
+        return new RefusalView();
       case "tool":
-        return new ToolBlock(this.host);
+        return new ToolView(this.context);
       case "media":
-        return new MediaBlock();
+        return new MediaView();
     }
   }
 
-  /** Blocks and sections that are still true keep their nodes and their place. */
+  /** Views and sections that are still true keep their nodes and their place. */
   #reconcile(): void {
     this.#anew = false;
-    const [blocks, sections] = [this.#blocks, this.#sections];
-    this.#blocks = new Map();
+    const [views, sections] = [this.#views, this.#sections];
+    this.#views = new Map();
     this.#sections = new Map();
     this.#of.clear();
     this.#dirty.clear();
     this.#root.clear();
-    for (const block of blocks.values()) block.rebind();
+    for (const view of views.values()) view.rebind();
     const steps = [...this.store.state.steps];
     for (const part of this.store.state.parts) {
       while (steps[0] && steps[0].time <= part.time)
-        this.#open(steps.shift() as Step, sections, blocks);
-      this.#grow(part, blocks);
+        this.#open(steps.shift() as Step, sections, views);
+      this.#grow(part, views);
     }
-    for (const step of steps) this.#open(step, sections, blocks);
-    const kept = new Set(this.#blocks.values());
-    for (const block of blocks.values()) if (!kept.has(block)) block.node.remove();
+    for (const step of steps) this.#open(step, sections, views);
+    const kept = new Set(this.#views.values());
+    for (const view of views.values()) if (!kept.has(view)) view.node.remove();
     for (const [key, section] of sections) if (!this.#sections.has(key)) section.node.remove();
   }
 
-  #open(step: Step, known: Map<string, Section>, blocks: Map<string, Block>): void {
+  #open(step: Step, known: Map<string, Section>, views: Map<string, PartView>): void {
     const key = keyOf(step);
-    const card = this.#cardOf(step, blocks);
+    const card = this.#cardOf(step, views);
     const around = card?.nest ?? this.#stepAround(step);
     const section = known.get(key) ?? createSection(step, card?.name ?? "");
     card?.spend(step.usage);
     section.clear();
-    section.update(step, this.host.over ? null : this.host.now);
+    section.update(step, this.context.over ? null : this.context.now);
     this.#sections.set(key, section);
     placeAfter(around.body, around.lastNode, section.node);
     around.last = null;
@@ -162,11 +162,11 @@ export class Body {
   }
 
   /** The card of the tool that asks this agent, or gave this image. */
-  #cardOf(of: Step | MediaPart, blocks: Map<string, Block>): ToolBlock | null {
+  #cardOf(of: Step | MediaPart, views: Map<string, PartView>): ToolView | null {
     const call = this.store.state.calls.get(of.run);
-    if (call) this.#grow(call, blocks);
+    if (call) this.#grow(call, views);
     const card = call && this.#of.get(call);
-    return card instanceof ToolBlock ? card : null;
+    return card instanceof ToolView ? card : null;
   }
 
   #stepAround(step: Step): Section {
@@ -185,9 +185,9 @@ export class Body {
   }
 
   /** The latest section of the part's step that had begun when the part came. */
-  #sectionOf(part: Part, blocks: Map<string, Block>): Section {
+  #sectionOf(part: Part, views: Map<string, PartView>): Section {
     if (part.kind === "media" && part.run) {
-      const card = this.#cardOf(part, blocks);
+      const card = this.#cardOf(part, views);
       if (card?.step === part.step) return card.gallery;
     }
     if (part.step === "") return this.#root;

@@ -1,6 +1,6 @@
+import { h } from "../dom/element";
+import { plural } from "../dom/format";
 import type { MarkdownRenderer } from "../markdown";
-import { h } from "./dom";
-import { plural } from "./format";
 
 /** Containers nested deeper than this are drawn flat. */
 const MAX_DEPTH = 64;

@@ -1,16 +1,16 @@
-import { loadImage } from "../markdown/elements";
-import { imageSource } from "../markdown/url";
-import type { MediaPart, Part } from "../parts";
-import type { Block } from "./block";
-import { button, h } from "./dom";
-import { count } from "./format";
+import { button, h } from "../dom/element";
+import { count } from "../dom/format";
+import { loadImage } from "../dom/image";
+import { imageSource } from "../dom/url";
+import type { MediaPart, Part } from "../run/parts";
+import type { PartView } from "./part";
 
 /** Base64 characters of a sound or file that is put into the page. */
 const MAX_DATA = 20_000_000;
 const SOUND = /^audio\/[\w.+-]+$/;
 
 /** An image, sound or file. Nothing is fetched before the reader asks for it. */
-export class MediaBlock implements Block {
+export class MediaView implements PartView {
   readonly node = h("div", { class: "nbs-media" });
   #drawn = false;
   #part: MediaPart | null = null;

@@ -1,9 +1,9 @@
-import type { Connection } from "../connection";
-import { safeLink } from "../markdown/url";
-import type { Part, ToolStatus } from "../parts";
-import type { Citation, Error as ErrorEvent } from "../protocol.gen";
-import { h, icon, setText, toggle } from "./dom";
-import { plural, ticking } from "./format";
+import { h, icon, setText, toggle } from "../dom/element";
+import { plural, ticking } from "../dom/format";
+import { safeLink } from "../dom/url";
+import type { Citation, Error as ErrorEvent } from "../protocol/events";
+import type { Connection } from "../run/connection";
+import type { Part, ToolStatus } from "../run/parts";
 
 /** Seconds without a token before the view says that it waits. */
 const QUIET = 2;

@@ -1,5 +1,5 @@
+import { h } from "../dom/element";
 import type { MarkdownRenderer } from "../markdown";
-import { h } from "./dom";
 import { createJson } from "./json";
 
 /** Text as it is, for the formats that are not markdown. */

@@ -1,9 +1,10 @@
-import type { Step } from "../parts";
-import { addUsage, type Store } from "../store";
-import { h, toggle } from "./dom";
-import { plural, seconds } from "./format";
+import { h, toggle } from "../dom/element";
+import { plural, seconds } from "../dom/format";
+import type { Step } from "../run/parts";
+import type { Store } from "../run/store";
+import { addUsage } from "../run/usage";
 
-/** What the steps of a workflow took, once it has ended: the same as nbstream/recap.py. */
+/** What the steps of a workflow took, once it has ended: as Python's recap has it. */
 export class Recap {
   readonly node = h("table", { "data-part": "summary", "aria-label": "Steps", hidden: true });
   #written = false;

@@ -1,31 +1,31 @@
-import type { Part, TextPart } from "../parts";
-import type { Block } from "./block";
-import { TextCursor } from "./cursor";
-import { h } from "./dom";
+import { h } from "../dom/element";
+import type { Part, TextPart } from "../run/parts";
+import type { PartView } from "./part";
 import { createPlain } from "./plain";
+import { TextWriter } from "./writer";
 
 /** What the model says instead of an answer it will not give. */
-export class RefusalBlock implements Block {
+export class RefusalView implements PartView {
   readonly node = h("div", { "data-part": "refusal", dir: "auto" });
-  #cursor = new TextCursor(createPlain(this.node, "text"));
+  #writer = new TextWriter(createPlain(this.node, "text"));
 
   takes(): boolean {
     return false;
   }
 
   grew(part: Part): void {
-    this.#cursor.follow(part as TextPart);
+    this.#writer.follow(part as TextPart);
   }
 
   rebind(): void {
-    this.#cursor.rebind();
+    this.#writer.rebind();
   }
 
   write(): void {
-    this.#cursor.write();
+    this.#writer.write();
   }
 
   settle(): void {
-    this.#cursor.end();
+    this.#writer.end();
   }
 }

@@ -1,12 +1,12 @@
-import type { Step } from "../parts";
-import type { Block } from "./block";
-import { h, setAttribute, setText } from "./dom";
-import { plural, seconds, soFar } from "./format";
+import { h, setAttribute, setText } from "../dom/element";
+import { plural, seconds, soFar } from "../dom/format";
+import type { Step } from "../run/parts";
+import type { PartView } from "./part";
 import { ending } from "./recap";
 
-/** Where blocks stand: the view itself, a step, or the card of a tool that asks an agent. */
+/** Where the views of parts stand: the view itself, a step, or the card of a tool that asks an agent. */
 export class Section {
-  last: Block | null = null;
+  last: PartView | null = null;
   lastNode: Node | null = null;
 
   constructor(
@@ -15,7 +15,7 @@ export class Section {
     readonly name = "",
   ) {}
 
-  /** The next block comes first; what is here already stays until it is placed or removed. */
+  /** The next view comes first; what is here already stays until it is placed or removed. */
   clear(): void {
     this.last = this.lastNode = null;
   }

@@ -1,6 +1,6 @@
-import type { Connection } from "../connection";
-import { h, setText, toggle } from "./dom";
-import { count, rate, seconds, ticking } from "./format";
+import { h, setText, toggle } from "../dom/element";
+import { count, rate, seconds, ticking } from "../dom/format";
+import type { Connection } from "../run/connection";
 
 /** The line under an answer: model, tokens, rate, waiting, time, and how it ended. */
 export class StatusLine {

@@ -1,26 +1,28 @@
 import { Chart } from "../chart";
-import { Past } from "../chart/past";
-import type { Connection } from "../connection";
-import type { LoadPart } from "../markdown";
-import { type Painted, painter } from "../painter";
-import type { Change } from "../store";
+import { Caret } from "../dom/caret";
+import { copyText } from "../dom/clipboard";
+import { button, h, setAttribute, setText, toggle } from "../dom/element";
+import { Follow } from "../dom/follow";
+import { type Painted, painter } from "../dom/painter";
+import type { WidgetKind, WidgetView } from "../host/kind";
+import type { LoadModule } from "../markdown";
+import type { Model } from "../protocol/model";
+import { Connection } from "../run/connection";
+import type { Change } from "../run/fold";
 import { Announcer } from "./announcer";
-import type { Host } from "./block";
 import { Body } from "./body";
-import { Caret } from "./caret";
-import { copyText } from "./clipboard";
-import { button, h, setAttribute, setText, toggle } from "./dom";
-import { Follow } from "./follow";
 import { Notices } from "./notices";
+import type { PartContext } from "./part";
 import { Recap } from "./recap";
+import { Replay } from "./replay";
 import { StatusLine } from "./status";
 
 const TICK = 1000;
 
 /** The live view of one stream. It can move in the page; what it shows lives in the store. */
-export class StreamView implements Painted {
+export class StreamView implements WidgetView, Painted {
   readonly root: HTMLElement;
-  #host: Host;
+  #context: PartContext;
   #body: Body;
   #recap: Recap;
   #notices: Notices;
@@ -33,7 +35,7 @@ export class StreamView implements Painted {
   #jump: HTMLButtonElement;
   #bar: HTMLElement;
   #chart: Chart | null = null;
-  #past: Past | null = null;
+  #replay: Replay | null = null;
   /** The time of the run that is looked at; null for its present. */
   #time: number | null = null;
   /** What has the focus, or had it when the view lost its place. */
@@ -44,11 +46,11 @@ export class StreamView implements Painted {
 
   constructor(
     private readonly connection: Connection,
-    loadPart: LoadPart,
+    loadModule: LoadModule,
   ) {
     const { store, options } = connection;
-    this.#host = {
-      loadPart,
+    this.#context = {
+      loadModule,
       get over() {
         return connection.over;
       },
@@ -57,7 +59,7 @@ export class StreamView implements Painted {
       },
       approve: (call_id, decision) => connection.approve(call_id, decision),
     };
-    this.#body = new Body(store, options, this.#host);
+    this.#body = new Body(store, options, this.#context);
     this.#recap = new Recap(store);
     this.#notices = new Notices(connection);
     this.#status = new StatusLine(connection);
@@ -71,7 +73,7 @@ export class StreamView implements Painted {
       this.#chart = new Chart(
         store,
         (panel) => this.#bar.after(panel),
-        (time) => void this.#look(time),
+        (time) => void this.#seek(time),
         options.chart,
       );
     }
@@ -112,7 +114,6 @@ export class StreamView implements Painted {
     this.write();
   }
 
-  /** The view has been put into the page. */
   arrive(): void {
     if (this.#running) this.#follow.start();
     this.write();
@@ -184,21 +185,21 @@ export class StreamView implements Painted {
     return !this.connection.over;
   }
 
-  async #look(time: number | null): Promise<void> {
+  async #seek(time: number | null): Promise<void> {
     this.#time = time;
-    if (time !== null && this.#past === null) {
+    if (time !== null && this.#replay === null) {
       const events = await this.connection.history();
-      this.#past ??= new Past(events, this.connection.options, this.#host);
-      this.#body.node.after(this.#past.body.node);
+      this.#replay ??= new Replay(events, this.connection.options, this.#context);
+      this.#body.node.after(this.#replay.body.node);
     }
     const shown = this.#time;
     // Without its height the slider would move away from under the pointer.
     const height = this.#body.node.offsetHeight;
-    this.#body.node.hidden = this.#past !== null && shown !== null;
-    if (this.#past === null) return;
-    if (height > 0) this.#past.body.node.style.minHeight = `${height}px`;
-    this.#past.body.node.hidden = shown === null;
-    if (shown !== null) this.#past.show(shown);
+    this.#body.node.hidden = this.#replay !== null && shown !== null;
+    if (this.#replay === null) return;
+    if (height > 0) this.#replay.body.node.style.minHeight = `${height}px`;
+    this.#replay.body.node.hidden = shown === null;
+    if (shown !== null) this.#replay.show(shown);
   }
 
   #changed(change: Change): void {
@@ -239,4 +240,15 @@ export class StreamView implements Painted {
     if (this.#jump.hidden === shown) this.#jump.hidden = !shown;
     if (shown) this.#jump.style.top = `${Math.round(bottom - view.top - 48)}px`;
   }
+}
+
+export function stream(loadModule: LoadModule): WidgetKind {
+  return (model, _, signal) => {
+    const connection = new Connection(model as unknown as Model, signal);
+    return {
+      connection,
+      create: () => new StreamView(connection, loadModule),
+      receive: (message) => connection.receive(message),
+    };
+  };
 }

@@ -1,23 +1,23 @@
+import { h, setText } from "../dom/element";
+import { ticking } from "../dom/format";
 import { createMarkdown } from "../markdown";
-import type { Part, TextPart } from "../parts";
-import type { Block, Host } from "./block";
-import { TextCursor } from "./cursor";
-import { h, setText } from "./dom";
-import { ticking } from "./format";
+import type { Part, TextPart } from "../run/parts";
+import type { PartContext, PartView } from "./part";
+import { TextWriter } from "./writer";
 
 /** The model's reasoning: open while it streams, then folded, unless the reader said otherwise. */
-export class ThinkingBlock implements Block {
+export class ThinkingView implements PartView {
   readonly node: HTMLDetailsElement;
   #summary = h("span", { class: "nbs-breathing" }, "Thinking…");
   #body = h("div", { class: "nbs-thinking-body" });
   #scroller = h("div", { class: "nbs-thinking-scroll", tabindex: "0" }, this.#body);
-  #cursor: TextCursor;
+  #writer: TextWriter;
   #touched = false;
   #settled = false;
   #pinned = true;
 
-  constructor({ loadPart }: Host) {
-    this.#cursor = new TextCursor(createMarkdown(this.#body, { loadPart }));
+  constructor({ loadModule }: PartContext) {
+    this.#writer = new TextWriter(createMarkdown(this.#body, { loadModule }));
     const summary = h("summary", {}, this.#summary);
     this.node = h("details", { "data-part": "thinking", open: true }, summary, this.#scroller);
     summary.addEventListener("click", () => {
@@ -37,23 +37,23 @@ export class ThinkingBlock implements Block {
     const thought = part as TextPart;
     // a signature alone is for the provider
     this.node.hidden = thought.content.length === 0 && thought.redacted === "";
-    this.#cursor.follow(thought);
+    this.#writer.follow(thought);
     this.#settled = false;
   }
 
   rebind(): void {
-    this.#cursor.rebind();
+    this.#writer.rebind();
   }
 
   write(): void {
-    this.#cursor.write();
+    this.#writer.write();
   }
 
   settle(): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#cursor.end();
-    const part = this.#cursor.part;
+    this.#writer.end();
+    const part = this.#writer.part;
     if (!part) return;
     setText(
       this.#summary,

@@ -1,10 +1,10 @@
-import type { Part, ToolPart, ToolStatus } from "../parts";
-import type { Usage } from "../protocol.gen";
-import type { Block, Host } from "./block";
-import { button, h, icon, setAttribute, setText, toggle } from "./dom";
-import { count, json, plural, seconds, soFar } from "./format";
+import { button, h, icon, setAttribute, setText, toggle } from "../dom/element";
+import { count, json, plural, seconds, soFar } from "../dom/format";
+import type { Usage } from "../protocol/events";
+import type { Part, ToolPart, ToolStatus } from "../run/parts";
+import { createDataFrame } from "./dataframe";
+import type { PartContext, PartView } from "./part";
 import { Section } from "./section";
-import { createTable } from "./table";
 
 const LABELS: Record<ToolStatus, string> = {
   streaming: "preparing",
@@ -27,7 +27,7 @@ const STOPPED = "stopped";
 const INCOMPLETE = "incomplete";
 
 /** A tool call: its arguments as they arrive, then what became of it. */
-export class ToolBlock implements Block {
+export class ToolView implements PartView {
   readonly node: HTMLElement;
   #part: ToolPart | null = null;
   #name = h("span", { class: "nbs-tool-name" });
@@ -55,11 +55,11 @@ export class ToolBlock implements Block {
   #shownResult: unknown;
   #approval: HTMLElement;
 
-  constructor(private readonly host: Host) {
+  constructor(private readonly context: PartContext) {
     const decide = (decision: "approved" | "denied") => () => {
       if (this.#approval.contains(document.activeElement)) this.node.focus({ preventScroll: true });
       for (const each of this.#approval.querySelectorAll("button")) each.disabled = true;
-      if (this.#part) host.approve(this.#part.call_id, decision);
+      if (this.#part) context.approve(this.#part.call_id, decision);
     };
     this.#approval = h(
       "div",
@@ -152,13 +152,13 @@ export class ToolBlock implements Block {
   #label({ status, error, result }: ToolPart): string {
     if (status === "error" && result === STOPPED) return STOPPED;
     if (error && result === null) return INCOMPLETE;
-    return LABELS[status === "called" && !this.host.over ? "running" : status];
+    return LABELS[status === "called" && !this.context.over ? "running" : status];
   }
 
   #time({ status, duration, began }: ToolPart): string {
     if (duration !== null) return duration < 0.01 ? "" : seconds(duration);
-    const running = !this.host.over && (status === "called" || status === "running");
-    return running ? soFar(this.host.now - began) : "";
+    const running = !this.context.over && (status === "called" || status === "running");
+    return running ? soFar(this.context.now - began) : "";
   }
 
   #writeArguments(part: ToolPart): void {
@@ -185,7 +185,7 @@ export class ToolBlock implements Block {
     if (result === null || result === this.#shownResult) return;
     this.#shownResult = result;
     const text = bounded(json(result));
-    const table = createTable(text);
+    const table = createDataFrame(text);
     if (table) {
       this.#result.replaceWith(table);
       return;

@@ -1,5 +1,5 @@
-import type { WireEvent } from "../../src/protocol.gen";
-import type { Metrics } from "../../src/store";
+import type { WireEvent } from "../../src/protocol/events";
+import type { Metrics } from "../../src/protocol/metrics";
 
 export const START: WireEvent = { type: "run_start", run_id: "r", model: "m" };
 export const END: WireEvent = { type: "run_end", finish_reason: "stop", time: 2.5 };

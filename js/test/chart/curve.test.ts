@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { curve } from "../../src/chart/curve";
-import { Samples } from "../../src/samples";
+import { Samples } from "../../src/run/samples";
 
 function samplesOf(width: number, counts: number[]): Samples {
   const samples = new Samples();

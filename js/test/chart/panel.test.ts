@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ChartPanel } from "../../src/chart/panel";
-import type { WireEvent } from "../../src/protocol.gen";
-import { type Metrics, Store } from "../../src/store";
+import type { WireEvent } from "../../src/protocol/events";
+import type { Metrics } from "../../src/protocol/metrics";
+import { Store } from "../../src/run/store";
 import { END, METRICS, pixels, START, settled } from "./canvas";
 import "../stage";
-import "../../src/chart/chart.css";
 
 let root: HTMLElement;
 

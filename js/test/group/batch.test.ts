@@ -1,10 +1,14 @@
 import { beforeEach, expect, test } from "vitest";
+import { widgetKinds } from "../../src/entries/kinds";
 import { BatchView } from "../../src/group/batch";
-import { Page } from "../../src/page";
+import { Registry } from "../../src/host/registry";
 import { settled } from "../chart/canvas";
 import { Traits } from "./traits";
 
-const page = new Page(document, () => Promise.reject(new Error("no kernel to ask")));
+const registry = new Registry(
+  document,
+  widgetKinds(() => Promise.reject(new Error("no kernel to ask"))),
+);
 
 let model: Traits;
 let view: BatchView;
@@ -15,7 +19,7 @@ beforeEach(async () => {
   document.body.replaceChildren();
   const labels = Array.from({ length: 200 }, (_, i) => `prompt <${i}>`);
   model = new Traits({ labels, states: ".".repeat(200), figures: {}, opened: "" });
-  view = new BatchView(model, page);
+  view = new BatchView(model, registry);
   document.body.append(view.root);
   view.arrive();
   await settled();

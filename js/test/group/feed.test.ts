@@ -1,20 +1,19 @@
 import { expect, test } from "vitest";
 import { chart, type FeedView } from "../../src/group/feed";
 import { table } from "../../src/group/rows";
-import type { FromKernel } from "../../src/model";
-import type { Page } from "../../src/page";
+import type { Widgets } from "../../src/host/kind";
+import type { FromKernel } from "../../src/protocol/frames";
 import { pixels, settled } from "../chart/canvas";
 import "../stage";
-import "../../src/chart/chart.css";
-import "../../src/group/group.css";
 import { Traits } from "./traits";
 
-const page = null as unknown as Page;
+const widgets = null as unknown as Widgets;
+const { signal } = new AbortController();
 const say = (message: unknown) => message as FromKernel;
 
 test("pushed points are drawn, named and read", async () => {
   const model = new Traits({ series: ["a", "b"], unit: "req/s", title: "Load", snapshot: [] });
-  const kind = chart(model, page);
+  const kind = chart(model, widgets, signal);
   const view = kind.create() as FeedView;
   const box = document.createElement("div");
   box.style.width = "600px";
@@ -23,7 +22,7 @@ test("pushed points are drawn, named and read", async () => {
   view.arrive();
   expect(model.sent).toEqual([{ kind: "hello" }]);
   const points = Array.from({ length: 40 }, (_, i) => [i % 2, i / 10, i % 2 ? 5 : 20]);
-  kind.receive(say({ kind: "points", points }));
+  kind.receive?.(say({ kind: "points", points }));
   await settled();
   const canvas = box.querySelector("canvas") as HTMLCanvasElement;
   expect(pixels(canvas, [0, 114, 178]).count).toBeGreaterThan(300);
@@ -32,7 +31,7 @@ test("pushed points are drawn, named and read", async () => {
   plot?.dispatchEvent(new KeyboardEvent("keydown", { key: "End", bubbles: true }));
   await settled();
   expect(box.querySelector("[data-part=readout]")?.textContent).toBe("3.90 s · b 5");
-  kind.receive(say({ kind: "clear" }));
+  kind.receive?.(say({ kind: "clear" }));
   await settled();
   expect(pixels(canvas, [0, 114, 178]).count).toBe(0);
 });
@@ -47,7 +46,7 @@ test("a series that comes later gets its line", async () => {
       [0, 1, 2],
     ],
   });
-  const view = chart(model, page).create();
+  const view = chart(model, widgets, signal).create();
   document.body.append(view.root);
   view.arrive();
   await settled();
@@ -71,7 +70,7 @@ test("rows of figures, with what is estimated marked and what is unknown left ou
     finish_reason: null,
   };
   const model = new Traits({ rows: [row] });
-  const view = table(model, page).create();
+  const view = table(model, widgets, signal).create();
   document.body.append(view.root);
   view.arrive();
   await settled();

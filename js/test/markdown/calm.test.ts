@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { createMarkdown, type LoadPart } from "../../src/markdown";
+import { createMarkdown, type LoadModule } from "../../src/markdown";
 import * as languages from "../../src/markdown/lazy/languages";
 import * as math from "../../src/markdown/lazy/math";
-import "../../src/markdown/markdown.css";
+import "../../src/dom/theme.css";
+import "../../src/markdown/index.css";
 import { specification } from "./examples";
 import { texts } from "./texts";
 
-const loadPart: LoadPart = async (name) => (name === "math" ? math : languages);
+const loadModule: LoadModule = async (name) => (name === "math" ? math : languages);
 
 const root = document.createElement("div");
 root.style.inlineSize = "700px";
@@ -88,7 +89,7 @@ test("a selection and an opened <details> survive", () => {
 });
 
 test("formulas are drawn when their part is there, and once", async () => {
-  const renderer = createMarkdown(root, { loadPart });
+  const renderer = createMarkdown(root, { loadModule });
   renderer.append("A formula $x^2$ and prices of $5 and $6.\n\n$$\n\\frac{1}{2}\n$$\n\nmore");
   await expect.poll(() => root.querySelectorAll("math").length).toBe(2);
   const first = root.querySelector("math");
@@ -99,7 +100,7 @@ test("formulas are drawn when their part is there, and once", async () => {
 });
 
 test("a language that comes later colours the lines that are there", async () => {
-  const renderer = createMarkdown(root, { loadPart });
+  const renderer = createMarkdown(root, { loadModule });
   const code = `\`\`\`rust\n${'fn main() { let a = "b"; }\n'.repeat(150)}`;
   renderer.append(code);
   await expect

@@ -1,7 +1,8 @@
 import footnotes from "markdown-it-footnote";
 import { describe, expect, test } from "vitest";
 import { createMarkdown } from "../../src/markdown";
-import { createGrammar, type MarkdownIt } from "../../src/markdown/grammar";
+import { createGrammar } from "../../src/markdown/inline/grammar";
+import type { MarkdownIt } from "../../src/markdown/inline/syntax";
 import { structure } from "./canonical";
 import { characters, random, randomCuts } from "./cuts";
 import { renderFull } from "./full";

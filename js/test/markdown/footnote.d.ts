@@ -1,4 +1,4 @@
 declare module "markdown-it-footnote" {
-  const plugin: (md: import("../../src/markdown/grammar").MarkdownIt) => void;
+  const plugin: (md: import("../../src/markdown/inline/syntax").MarkdownIt) => void;
   export default plugin;
 }

@@ -1,10 +1,11 @@
 // The whole text parsed at once by markdown-it, and its tokens as DOM.
 
-import { codeFrame, tableFrame } from "../../src/markdown/frames";
-import { grammar, type InlineEnv, type MarkdownIt, type Token } from "../../src/markdown/grammar";
-import { HtmlWriter } from "../../src/markdown/html_writer";
-import { type DrawMath, inlineNodes } from "../../src/markdown/inline";
-import { create, element } from "../../src/markdown/vnode";
+import { create, element } from "../../src/dom/vnode";
+import { codeBox, tableBox } from "../../src/markdown/draw/boxes";
+import { HtmlWriter } from "../../src/markdown/draw/html_writer";
+import { type DrawMath, inlineNodes } from "../../src/markdown/draw/nodes";
+import { grammar } from "../../src/markdown/inline/grammar";
+import type { InlineEnv, MarkdownIt, Token } from "../../src/markdown/inline/syntax";
 
 const TASK = /^\[([ xX])\](?=\s)/;
 
@@ -75,7 +76,7 @@ export function renderFull(
         break;
       case "fence":
       case "code_block": {
-        const frame = codeFrame();
+        const frame = codeBox();
         const lang = grammar.utils.unescapeAll(token.info).trim().split(/\s+/)[0] ?? "";
         frame.label.textContent = lang;
         if (lang) frame.code.dataset.lang = lang;
@@ -117,7 +118,7 @@ export function renderFull(
         break;
       }
       case "table_open": {
-        const frame = tableFrame();
+        const frame = tableBox();
         open(frame.root, frame.table);
         break;
       }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cdp } from "vitest/browser";
 import { createMarkdown } from "../../src/markdown";
-import "../../src/markdown/markdown.css";
+import "../../src/dom/theme.css";
+import "../../src/markdown/index.css";
 
 const PARAGRAPHS = 400;
 const FAR = 300;

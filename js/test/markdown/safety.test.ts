@@ -1,13 +1,13 @@
 import DOMPurify from "dompurify";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { cdp } from "vitest/browser";
-import { createMarkdown, type LoadPart } from "../../src/markdown";
+import { createMarkdown, type LoadModule } from "../../src/markdown";
 import * as languages from "../../src/markdown/lazy/languages";
 import * as math from "../../src/markdown/lazy/math";
 import { characters } from "./cuts";
 import { payloads, worst } from "./payloads";
 
-const loadPart: LoadPart = async (name) => (name === "math" ? math : languages);
+const loadModule: LoadModule = async (name) => (name === "math" ? math : languages);
 
 let runs = 0;
 const requests: string[] = [];
@@ -55,7 +55,7 @@ function check(payload: string): void {
 
 describe("hostile answers", () => {
   test.each(payloads.map((payload) => [payload]))("%j", (payload) => {
-    const renderer = createMarkdown(root, { loadPart });
+    const renderer = createMarkdown(root, { loadModule });
     for (const character of characters(payload)) {
       renderer.append(character);
       check(payload);
@@ -69,7 +69,7 @@ describe("hostile answers", () => {
 
   test.each(worst.map((payload) => [payload]))("%j, cut anywhere", (payload) => {
     for (let cut = 1; cut < payload.length; cut++) {
-      const renderer = createMarkdown(root, { loadPart });
+      const renderer = createMarkdown(root, { loadModule });
       renderer.append(payload.slice(0, cut));
       check(payload);
       renderer.append(payload.slice(cut));

@@ -14,7 +14,7 @@ ALIKE = 0.8
 
 #: What `stream`, `Agent`, `compare` and `gather` take themselves.
 PARAMETERS = frozenset(
-    """approval_default approval_timeout approve concurrency context description history max_cost
+    """approval_default approval_timeout approve concurrency context description history log max_cost
     max_iterations max_seconds max_tokens model models name output_type prompt prompts repair retries stop
     system temperature timeout title tools top_p use_history""".split()
 )

@@ -17,8 +17,7 @@ class Turn:
 
     `output`: the validated answer, None where there is none. `structured`: the answer is JSON. `note`: what
     the cell says above the answer. `home`: the loop where the user's async code lives; None where that is the
-    loop of the run. `needs_home`: there is such code, so that loop has to run for the turn to end.
-    `interrupted`: the user's code raised `KeyboardInterrupt`, which stopped the turn.
+    loop of the run. `interrupted`: the user's code raised `KeyboardInterrupt`, which stopped the turn.
     """
 
     output: Any = None
@@ -28,7 +27,8 @@ class Turn:
     interrupted: bool = False
 
     @property
-    def needs_home(self) -> bool:
+    def bound(self) -> bool:
+        """Whether some of it runs at `home`, which then has to run for the turn to end."""
         return False
 
     @property
@@ -53,13 +53,6 @@ class Turn:
     def closing_events(self) -> list[StreamEvent]:
         """What is left to say when the run ends; called once, before what is open is closed."""
         return []
-
-    # the names by which a run calls them until it learns the new ones
-    def attend(self) -> None:
-        self.watched()
-
-    def farewell(self) -> list[StreamEvent]:
-        return self.closing_events()
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-// The part `languages`: loaded when a code block first names one of these.
+// The module `languages`: loaded when a code block first names one of these.
 
 import * as clike from "@codemirror/legacy-modes/mode/clike";
 import { clojure } from "@codemirror/legacy-modes/mode/clojure";
@@ -29,7 +29,7 @@ import { stex } from "@codemirror/legacy-modes/mode/stex";
 import { swift } from "@codemirror/legacy-modes/mode/swift";
 import { toml } from "@codemirror/legacy-modes/mode/toml";
 import { vb } from "@codemirror/legacy-modes/mode/vb";
-import type { Languages } from "../languages";
+import type { Languages } from "../code/languages";
 
 export const languages: Languages = {
   c: clike.c,

@@ -1,4 +1,4 @@
-// The part `math`: loaded when a text first holds a formula. MathML, drawn by the browser itself:
+// The module `math`: loaded when a text first holds a formula. MathML, drawn by the browser itself:
 // no fonts and no style sheet to load.
 
 import temml from "temml";

@@ -1,0 +1,252 @@
+import type { WireEvent } from "../protocol/events";
+import type { FromKernel } from "../protocol/frames";
+import type { Model } from "../protocol/model";
+import type { ToKernel } from "../protocol/requests";
+import type { Options } from "../protocol/traits";
+import { Store } from "./store";
+
+type Frame = Extract<FromKernel, { kind: "frame" }>;
+
+export interface Timers {
+  set(callback: () => void, milliseconds: number): unknown;
+  clear(id: unknown): void;
+}
+
+const REAL_TIMERS: Timers = {
+  set: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  clear: (id) => clearTimeout(id as number),
+};
+
+const SILENCE = 2000;
+const FIRST_REPEAT = 500;
+const LAST_REPEAT = 30_000;
+/** Unanswered requests after which the kernel counts as out of reach; about ten seconds. */
+const LOST_AFTER = 4;
+const STOP_PATIENCE = 1000;
+/** Frames kept while an earlier one is missing; beyond that the kernel sends them again anyway. */
+const MAX_AHEAD = 256;
+
+/**
+ * The kernel's frames, made whole.
+ *
+ * Frames may be lost, doubled, late or out of order. They are applied in order, each once; where one is
+ * missing, or nothing was heard for a while, the kernel is asked for what is newer than `have`.
+ */
+export class Connection {
+  readonly store = new Store();
+  /** Stop was asked for and the run has not ended yet. */
+  stopping = false;
+  /** Stop was asked for, but the kernel has not heard it and this host cannot interrupt. */
+  unheard = false;
+  /** The kernel does not answer. */
+  lost = false;
+  /** The kernel has forgotten this run: it was closed, or the kernel was restarted. */
+  gone = false;
+  #have = 0;
+  #ahead = new Map<number, Frame>();
+  #asked = 0;
+  #timer: unknown;
+  #stopTimer: unknown;
+  #history: Promise<WireEvent[]> | null = null;
+  #onHistory: ((events: WireEvent[]) => void) | null = null;
+
+  constructor(
+    private readonly model: Model,
+    signal: AbortSignal,
+    private readonly timers: Timers = REAL_TIMERS,
+  ) {
+    signal.addEventListener("abort", () => this.#close(), { once: true });
+    model.on("comm_live_update", () => this.#ask());
+    model.on("change:snapshot", () => this.#snapshot());
+    this.#snapshot();
+    if (this.#have > 0) this.#ask();
+    else this.#wait(SILENCE);
+  }
+
+  get uid(): string {
+    return this.model.get("uid");
+  }
+
+  get options(): Options {
+    return this.model.get("options") ?? {};
+  }
+
+  /** Nothing more will come. */
+  get over(): boolean {
+    return this.store.ended || this.gone;
+  }
+
+  receive(message: FromKernel): void {
+    this.gone = false;
+    this.#setLost(false);
+    switch (message.kind) {
+      case "frame":
+        this.#frame(message);
+        break;
+      case "frames":
+        this.#frames(message);
+        break;
+      case "beat":
+        if (message.n > this.#have) this.#gap();
+        else this.#upToDate();
+        break;
+      case "history":
+        this.#onHistory?.(message.events);
+        break;
+      case "ack":
+        this.timers.clear(this.#stopTimer);
+        this.unheard = false;
+    }
+  }
+
+  stop(): void {
+    if (this.over || this.stopping) return;
+    this.stopping = true;
+    this.store.touch();
+    this.#send({ kind: "stop" });
+    if (this.model.get("interruptible") && this.#kernel) this.#interrupt();
+    else if (!this.gone) this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
+  }
+
+  approve(call_id: string, decision: "approved" | "denied"): void {
+    this.#send({ kind: "approve", call_id, decision });
+  }
+
+  /** The whole run in pieces of a moment each; never, where the kernel is gone. */
+  history(): Promise<WireEvent[]> {
+    this.#history ??= new Promise((resolve) => {
+      this.#onHistory = resolve;
+      this.#send({ kind: "history" });
+    });
+    return this.#history;
+  }
+
+  #frame(frame: Frame): void {
+    if (frame.n <= this.#have) return;
+    if (frame.n > this.#have + 1) {
+      if (this.#ahead.size < MAX_AHEAD) this.#ahead.set(frame.n, frame);
+      this.#gap();
+      return;
+    }
+    this.#apply(frame.events, frame.metrics, frame.samples);
+    this.#advance(frame.n);
+  }
+
+  #frames({ after, n, events, metrics, samples }: Extract<FromKernel, { kind: "frames" }>): void {
+    if (n < this.#have) return;
+    if (n === this.#have) {
+      this.#upToDate();
+      return;
+    }
+    if (after === this.#have) this.#apply(events, metrics, samples);
+    else if (after === 0) {
+      this.store.restart(events, metrics, samples);
+      this.#confirmSeen(events);
+    } else {
+      this.#gap();
+      return;
+    }
+    this.#advance(n);
+  }
+
+  /** The run as the widget's state has it; some hosts keep that where they drop messages. */
+  #snapshot(): void {
+    const { n = 0, events = [], metrics, samples } = this.model.get("snapshot") ?? {};
+    if (n <= this.#have) return;
+    this.store.restart(events, metrics, samples);
+    this.#confirmSeen(events);
+    this.#advance(n);
+  }
+
+  #apply(...[events, ...figures]: Parameters<Store["apply"]>): void {
+    this.store.apply(events, ...figures);
+    this.#confirmSeen(events);
+  }
+
+  /** Tells the kernel that a tool which asks for approval is seen here. */
+  #confirmSeen(events: WireEvent[]): void {
+    const asks = (event: WireEvent) =>
+      event.type === "tool_approval" && event.decision === "requested";
+    if (!this.store.ended && events.some(asks)) this.#send({ kind: "attend" });
+  }
+
+  #advance(n: number): void {
+    this.#have = n;
+    for (let next = this.#ahead.get(n + 1); next; next = this.#ahead.get(this.#have + 1)) {
+      this.#apply(next.events, next.metrics, next.samples);
+      this.#have = next.n;
+    }
+    for (const ahead of this.#ahead.keys()) if (ahead <= this.#have) this.#ahead.delete(ahead);
+    this.#asked = 0;
+    if (this.#ahead.size > 0) this.#gap();
+    else this.#upToDate();
+  }
+
+  #upToDate(): void {
+    if (this.#ahead.size > 0) return;
+    this.#asked = 0;
+    if (this.store.ended) {
+      this.timers.clear(this.#timer);
+      this.timers.clear(this.#stopTimer);
+      this.stopping = this.unheard = false;
+    } else this.#wait(SILENCE);
+  }
+
+  #gap(): void {
+    if (this.#asked === 0) this.#ask();
+  }
+
+  #ask(): void {
+    if (this.over) return;
+    this.#wait(Math.min(FIRST_REPEAT * 2 ** this.#asked, LAST_REPEAT));
+    this.#asked += 1;
+    this.#send({ kind: "hello", have: this.#have });
+    if (this.#asked > LOST_AFTER) this.#setLost(!this.over);
+  }
+
+  #wait(milliseconds: number): void {
+    this.timers.clear(this.#timer);
+    this.#timer = this.timers.set(() => this.#ask(), milliseconds);
+  }
+
+  /** The kernel, where this host can interrupt it. */
+  get #kernel() {
+    const kernel = this.model.widget_manager?.kernel;
+    return kernel?.interrupt ? kernel : null;
+  }
+
+  #interrupt(): void {
+    if (this.over) return;
+    if (!this.#kernel) {
+      this.unheard = true;
+      this.store.touch();
+      return;
+    }
+    Promise.resolve(this.#kernel.interrupt?.()).catch((error) =>
+      console.warn("[nbstream] the kernel could not be interrupted", error),
+    );
+  }
+
+  #setLost(lost: boolean): void {
+    if (this.lost === lost) return;
+    this.lost = lost;
+    this.store.touch();
+  }
+
+  #send(message: ToKernel): void {
+    try {
+      this.model.send(message);
+    } catch {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    this.timers.clear(this.#timer);
+    this.timers.clear(this.#stopTimer);
+    if (this.over) return;
+    this.gone = true;
+    this.stopping = false;
+    this.store.touch();
+  }
+}
