@@ -197,6 +197,7 @@ class Writer:
         deadline = time.monotonic() + PATIENCE
         while self._log.pending and not self._ended and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+        await asyncio.sleep(0)  # what it asked for from its thread stands in this loop's queue
 
     def _take(self, event: StreamEvent) -> None:
         self._recorded = event.time
