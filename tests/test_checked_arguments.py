@@ -166,11 +166,15 @@ async def test_arguments_nested_too_deep_are_told_to_the_model():
         ToolCallStart("c1", 1, "take"),
         ToolCallEnd("c1", None, "{…", "JSON is nested more than 100 levels deep"),
         ToolCallStart("c2", 2, "take"),
-        ToolCallEnd("c2", {"a": {"b": 1}}),
+        ToolCallEnd("c2", {"a": deep}),  # from a model of the user's own
     ]
     stream = nb.Agent(scripted(events, "ok"), [take]).stream("x")
     assert (await stream).text == "ok"
-    assert "nested more than 100 levels" in of(stream, ToolResult)[0].content
+    for result in of(stream, ToolResult):
+        assert "nested more than 100 levels" in result.content
+    assert not RAN
+    stream.to_html()
+    stream.to_markdown()
     with pytest.raises(nb.ToolError, match="nested more than 100 levels"):
         nb.tool(take).check({"a": deep})
 

@@ -23,7 +23,7 @@ from nbstream.events import (
     Warning,
 )
 from nbstream.events.errors import ToolError
-from nbstream.events.json import decode_json
+from nbstream.events.json import MAX_DEPTH, decode_json, depth_exceeds
 from nbstream.fold.parts import ToolPart
 from nbstream.runs.stream import Stream
 
@@ -119,7 +119,10 @@ class ToolCalls:
             keywords = self._checked[event.call_id] = tool.check(given)
         except ToolError as error:
             self._checked[event.call_id] = error
-            return event
+            if not depth_exceeds(event.arguments, MAX_DEPTH):
+                return event
+            # a model of the user's own gave it: whoever walks it would not come to its end
+            return msgspec.structs.replace(event, arguments=None, error=error.message)
         given = given if isinstance(given, Mapping) else {}
         shown = plain({name: value for name, value in keywords.items() if name in given})
         return msgspec.structs.replace(event, arguments=shown)
