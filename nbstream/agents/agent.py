@@ -150,9 +150,7 @@ class Agent:
     @property
     def bound(self) -> bool:
         """Whether its tools, or what says which of them ask, are async."""
-        return any(tool.bound for tool in self.tools) or self._approval().bound(
-            self.tools
-        )
+        return any(tool.bound for tool in self.tools) or self._approval().bound(self.tools)
 
     def _approval(self) -> Approval:
         return Approval(self.approve, timeout=self.approval_timeout, default=self.approval_default)
