@@ -150,6 +150,8 @@ class StreamMagics(Configurable):
             print(dry_run(arguments, chat.history, content))
             return None
         if options.compare:
+            if notes:
+                print("\n".join(notes))
             return self._compare(options, arguments, prompt), options
         whole = [{"role": "user", "content": content if len(content) > 1 else prompt}]
         run = stream(whole, **arguments, history=None if options.no_history else chat.history)
