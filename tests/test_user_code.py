@@ -86,6 +86,19 @@ def test_nor_does_it_end_the_background_loop(kind):
     assert portal().is_running()
 
 
+async def test_blocking_waits_in_a_running_loop():
+    """Async tools live on the loop that is blocked: it goes on from inside, again and again."""
+
+    async def look() -> str:
+        await asyncio.sleep(0.01)
+        return "seen"
+
+    for tool in (look, raising("coroutine", SystemExit(2)), look, raising("plain", SystemExit(2))):
+        name = tool.__name__ if tool is look else "leave"
+        stream = nb.Agent(scripted(call(name), "Go on."), [tool]).stream("go")
+        assert stream.result(timeout=20).text == "Go on."
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_keyboard_interrupt_stops_the_run(kind):
     tool = raising(kind, KeyboardInterrupt())

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from nbstream.events import (
+    Event,
     StreamEvent,
     ToolApproval,
     ToolCallEnd,
@@ -148,7 +149,7 @@ class ToolCalls:
 
     async def run(self, calls: Sequence[ToolPart]) -> AsyncGenerator[StreamEvent, None]:
         """Runs all calls at once; events come as they happen. Raises `Interrupted`."""
-        queue: asyncio.Queue[StreamEvent | asyncio.Task[None]] = asyncio.Queue()
+        queue: asyncio.Queue[StreamEvent | asyncio.Future[None]] = asyncio.Queue()
         tasks = [asyncio.ensure_future(self._run(call, queue.put_nowait)) for call in calls]
         for task in tasks:
             task.add_done_callback(queue.put_nowait)
@@ -156,11 +157,11 @@ class ToolCalls:
         try:
             while left:
                 event = await queue.get()
-                if isinstance(event, asyncio.Task):
+                if isinstance(event, Event):
+                    yield event
+                else:
                     left -= 1
                     event.result()
-                else:
-                    yield event
         finally:
             for task in tasks:
                 task.cancel()
