@@ -29,6 +29,11 @@ class CallIds:
             self._now[given] = self._new(path_segment(given))
         return self._now[given]
 
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The ids of this answer's calls by those that the model gave them."""
+        return dict(self._now)
+
     def _new(self, name: str) -> str:
         new, n = name, 1
         while new in self._taken:

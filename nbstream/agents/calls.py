@@ -25,6 +25,7 @@ from nbstream.events import (
 )
 from nbstream.events.errors import ToolError
 from nbstream.events.json import MAX_DEPTH, decode_json, depth_exceeds
+from nbstream.events.nearly import fit
 from nbstream.fold.parts import ToolPart
 from nbstream.runs.stream import Stream
 
@@ -56,6 +57,8 @@ class ToolCalls:
         self._approval = approval
         self._names: dict[str, str] = {}
         self._checked: dict[str, dict[str, Any] | ToolError] = {}
+        self._given: dict[str, Any] = {}
+        self._consents: dict[str, str] = {}
         self._questions = Questions()
         self._open = 0
         self._running: dict[str, tuple[Tool, float]] = {}
@@ -105,28 +108,44 @@ class ToolCalls:
 
     # ── arguments ─────────────────────────────────────────────────────────────
 
-    def check(self, event: StreamEvent) -> StreamEvent:
+    def check(self, event: StreamEvent) -> tuple[StreamEvent, str]:
         """Follow a model's events; where arguments are complete they are checked, once and for all.
 
-        The event that says so has the checked values from then on, so that what is logged is what runs.
+        The event that says so has the checked values from then on, so that what is logged is what runs. With
+        it comes what had to be mended, "" where nothing had.
         """
         if isinstance(event, ToolCallStart) and not event.server_side:
             self._names[event.call_id] = event.name
+        if isinstance(event, ToolApproval) and event.decision == "requested":
+            return self._consent(event), ""
         if not isinstance(event, ToolCallEnd) or event.call_id not in self._names:
-            return event
-        given = _unquoted(event.arguments)
+            return event, ""
+        name = self._names[event.call_id]
+        given, mended = _unquoted(event.arguments), ""
+        if name in self._tools and isinstance(given, dict):
+            given, fitted = fit(given, self._tools[name].schema.json)
+            mended = f"JSON inside a string was read in the arguments of {name}" * fitted
         try:
-            tool = self._tool(self._names[event.call_id], event.error)
+            tool = self._tool(name, event.error)
             keywords = self._checked[event.call_id] = tool.check(given)
         except ToolError as error:
             self._checked[event.call_id] = error
             if not depth_exceeds(event.arguments, MAX_DEPTH):
-                return event
+                self._given[event.call_id] = event.arguments
+                return event, mended
             # a model of the user's own gave it: whoever walks it would not come to its end
-            return msgspec.structs.replace(event, arguments=None, error=error.message)
+            return msgspec.structs.replace(event, arguments=None, error=error.message), ""
         given = given if isinstance(given, Mapping) else {}
         shown = plain({name: value for name, value in keywords.items() if name in given})
-        return msgspec.structs.replace(event, arguments=shown)
+        return msgspec.structs.replace(event, arguments=shown), mended
+
+    def _consent(self, event: ToolApproval) -> StreamEvent:
+        """A tool that the provider runs, and asks about first."""
+        approval_id = self._consents[event.call_id] = self._approval.ask()
+        arguments = preview(self._given.pop(event.call_id, {}))
+        return self._questions.note(
+            msgspec.structs.replace(event, approval_id=approval_id, arguments_text=arguments)
+        )
 
     def _tool(self, name: str, fault: str) -> Tool:
         if fault:
@@ -176,6 +195,12 @@ class ToolCalls:
         began: float | None = None
         self._open += 1
         try:
+            if (approval_id := self._consents.pop(call_id, None)) is not None:
+                decision = await self._answer(call_id, approval_id, emit)
+                allowed = decision == "approved"
+                text = "approved" if allowed else NOT_RUN[decision]
+                emit(self._result(call_id, text, error=not allowed))
+                return
             tool, keywords = self._prepared(call)
             if await self._approval.needed(tool, keywords, self.home):
                 decision = await self._ask(call_id, preview(keywords), emit)
@@ -209,6 +234,9 @@ class ToolCalls:
         """Ask a person whether a call may run with these arguments, and wait for the answer."""
         approval_id = self._approval.ask()
         emit(self._questions.note(ToolApproval(call_id, "requested", approval_id, arguments)))
+        return await self._answer(call_id, approval_id, emit)
+
+    async def _answer(self, call_id: str, approval_id: str, emit: Emit) -> str:
         decision = await self._approval.answer(approval_id)
         emit(self._questions.note(ToolApproval(call_id, decision, approval_id)))
         return decision

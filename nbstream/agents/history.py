@@ -1,4 +1,8 @@
-"""A conversation: its turns, each from a prompt to the last answer to it."""
+"""A conversation: its turns, each from a prompt to the last answer to it.
+
+A message of the assistant may hold, beside what everybody's form says, a `carry`: the answer in its
+provider's own form, which that provider gets back.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, overload
 
+from nbstream.events.carry import fingerprint
 from nbstream.events.errors import UsageError
+from nbstream.events.json import decode_json
 
 Message = dict[str, Any]
 
@@ -102,7 +108,26 @@ def assistant_message(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     ]
     if signed:
         message["thinking_blocks"] = signed
+    if transcript.carry:
+        message["carry"] = {**transcript.carry, "of": fingerprint(message["content"])}
     return message
+
+
+def renamed(value: Any, names: dict[str, str]) -> Any:
+    """A `carry` in which calls have the ids that they have in this run."""
+    if isinstance(value, dict):
+        return {
+            names.get(key, key): names.get(inner, inner)
+            if key in _IDS and isinstance(inner, str)
+            else renamed(inner, names)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [renamed(inner, names) for inner in value]
+    return value
+
+
+_IDS = {"id", "call_id", "tool_use_id"}
 
 
 def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
@@ -118,15 +143,26 @@ def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
 
 
 def _arguments(call: Any) -> str:
-    """The arguments as the model wrote them, where that is an object: servers take nothing else back."""
-    if call.error or not isinstance(call.arguments, dict):
+    """The arguments as the text of a JSON object, which every server takes, whatever the model wrote."""
+    if call.error or call.arguments is None:
         return "{}"
-    if (text := call.arguments_text).lstrip().startswith("{"):
+    if text := _own_words(call):
         return text
+    arguments = call.arguments
+    given = arguments if isinstance(arguments, dict) else {"arguments": arguments}
     try:
-        return json.dumps(call.arguments, ensure_ascii=False)
+        return json.dumps(given, ensure_ascii=False)
     except (RecursionError, TypeError, ValueError):
         return "{}"
+
+
+def _own_words(call: Any) -> str:
+    """What the model wrote, where that is an object of JSON: a server's cache knows it."""
+    text = call.arguments_text
+    try:
+        return text if text and isinstance(decode_json(text), dict) else ""
+    except ValueError:
+        return ""
 
 
 def result_message(call_id: str, text: str) -> Message:

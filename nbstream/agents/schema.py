@@ -5,6 +5,7 @@ This is the one room that imports pydantic, and only when a schema is made.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from nbstream.events.errors import OutputValidationError, UsageError
-from nbstream.events.json import decode_json
+from nbstream.events.nearly import FENCED, fit, read_nearly
 
 REPAIR = "`repair=True` asks the model once more; the error's `text` is the whole answer."
 
@@ -120,17 +121,26 @@ class Schema:
             raise OutputValidationError("; ".join(errors), errors=list(errors)) from None
 
     def parse(self, text: str) -> Any:
-        """The value of JSON text, also in a fenced block. Raises `OutputValidationError`."""
-        fenced = re.fullmatch(r"\s*```\w*\n(.*?)\n?```\s*", text, re.DOTALL)
+        """The value of JSON text, or nearly JSON. Raises `OutputValidationError`."""
+        return self.read(text)[0]
+
+    def read(self, text: str) -> tuple[Any, str]:
+        """The value of JSON text, and what had to be mended for it, "" where nothing had."""
         try:
-            value = decode_json(fenced.group(1) if fenced else text)
+            value, mended = read_nearly(text)
         except ValueError as error:
             raise OutputValidationError(
                 f"The answer is not JSON: {error}.", text=text, errors=[str(error)], hint=REPAIR
             ) from None
+        if mended == FENCED and text.strip().startswith("```") and text.strip().endswith("```"):
+            mended = ""  # nothing but the block, which says the same
         try:
-            return self.check(value)
+            return self.check(value), mended
         except OutputValidationError as error:
+            fitted, changed = fit(value, self.json)
+            if changed:
+                with contextlib.suppress(OutputValidationError):
+                    return self.check(fitted), "JSON inside a string"
             raise OutputValidationError(
                 f"The answer does not fit the output type: {error.message}",
                 text=text,

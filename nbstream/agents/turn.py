@@ -36,6 +36,7 @@ from .approval import Approval
 from .call_ids import CallIds
 from .calls import ToolCalls
 from .history import History, Message, assistant_message, result_message
+from .history import renamed as with_ids
 from .schema import Schema
 from .tools import Tool, as_tools
 from .user_code import Interrupted
@@ -167,16 +168,18 @@ class AgentTurn(Turn):
             self._settle()
             repair = None
             if self._schema is not None and (last or not calls):
-                repair = self._validate(said, end)
+                repair, mended = self._validate(said, end)
+                if mended:
+                    yield Warning(f"the answer was mended: {mended}")
             usage = said.usage
             if usage is not None:
                 usage = msgspec.structs.replace(usage, seq=0, time=0.0)
-            yield IterationEnd(iteration, usage, end.finish_reason)
+            yield IterationEnd(iteration, usage, end.finish_reason, end.carry)
             if repair is not None:
                 self._messages.append({"role": "user", "content": repair})
                 yield Reset(first_block, "the answer did not fit its type")
             elif last or not calls:
-                yield end
+                yield msgspec.structs.replace(end, carry=None)  # the iteration has it
                 return
 
     def _next_request(self) -> ChatRequest:
@@ -204,7 +207,11 @@ class AgentTurn(Turn):
                         self._block = max(self._block, block + shift + 1)
                 if (call_id := self._ids.of(given)) is not None:
                     new["call_id"] = call_id
-                event = self._tools.check(msgspec.structs.replace(given, **new))
+                if isinstance(given, RunEnd) and given.carry is not None:
+                    new["carry"] = with_ids(given.carry, self._ids.renamed)
+                event, mended = self._tools.check(msgspec.structs.replace(given, **new))
+                if mended:
+                    yield Warning(mended)
                 self._said.apply(event)
                 yield event
 
@@ -226,7 +233,7 @@ class AgentTurn(Turn):
 
     def _settle(self) -> None:
         """The model's answer and its tools' results become messages."""
-        if not (self._said.text or self._said.refusal or self._calls):
+        if not (self._said.text or self._said.refusal or self._calls or self._said.carry):
             return
         self._messages.append(assistant_message(self._said, self._calls))
         results = self._tools.results
@@ -244,23 +251,24 @@ class AgentTurn(Turn):
         if history is not None and len(self._messages) > self._prompts:
             history.add(self._messages)
 
-    def _validate(self, said: Transcript, end: RunEnd) -> str | None:
-        """Set the output, or say how to ask for a repair. Raises `OutputValidationError`.
+    def _validate(self, said: Transcript, end: RunEnd) -> tuple[str | None, str]:
+        """Set the output and say what had to be mended, or how to ask for a repair.
 
-        An answer that the provider calls cut, or does not call finished, counts where it is whole.
+        An answer that the provider calls cut, or does not call finished, counts where it is whole. Raises
+        `OutputValidationError`.
         """
         assert self._schema is not None
         text, finish = said.text, end.finish_reason
         try:
             if why := _not_whole(said, end):
                 raise OutputValidationError(why, text=text or said.refusal, errors=[why])
-            self.output = self._schema.parse(text)
+            self.output, mended = self._schema.read(text)
         except OutputValidationError as error:
             if not self._repairs or finish not in ("stop", "unknown"):
                 raise
             self._repairs -= 1
-            return REPAIR.format(errors="; ".join(map(str, error.errors)))
-        return None
+            return REPAIR.format(errors="; ".join(map(str, error.errors))), ""
+        return None, mended
 
 
 def _not_whole(said: Transcript, end: RunEnd) -> str:

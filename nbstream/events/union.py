@@ -125,18 +125,25 @@ class IterationStart(Event, frozen=True, omit_defaults=True, gc=False, tag="iter
 
 
 class IterationEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="iteration_end"):
+    """`carry` as in `RunEnd`, of this request's answer."""
+
     iteration: int
     usage: Usage | None = None
     finish_reason: FinishReason = "unknown"
+    carry: dict[str, Any] | None = None
 
 
 class TextDelta(Delta, frozen=True, omit_defaults=True, gc=False, tag="text_delta"):
-    """New text of the answer. `block` numbers the parts of a run; `choice` is for n > 1."""
+    """New text of the answer. `block` numbers the parts of a run; `choice` is for n > 1.
+
+    `paragraph`: it begins another message of the same answer.
+    """
 
     block: int
     text: str
     choice: int = 0
     logprobs: list[Any] | None = None
+    paragraph: bool = False
 
 
 class ThinkingDelta(Delta, frozen=True, omit_defaults=True, gc=False, tag="thinking_delta"):
@@ -272,12 +279,14 @@ class Error(Event, frozen=True, omit_defaults=True, gc=False, tag="error"):
 class RunEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="run_end"):
     """Exactly once, last. `provider_reason` is the provider's own word.
 
-    `incomplete` is true where the stream ended without saying that it was finished.
+    `incomplete` is true where the stream ended without saying that it was finished. `carry` is what the
+    provider wants back with the next request, in its own form; nobody else reads it.
     """
 
     finish_reason: FinishReason
     provider_reason: str = ""
     incomplete: bool = False
+    carry: dict[str, Any] | None = None
 
 
 class Raw(Event, frozen=True, omit_defaults=True, gc=False, tag="raw"):

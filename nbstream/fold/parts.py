@@ -47,6 +47,7 @@ class TextPart:
         "choice",
         "content",
         "kind",
+        "paragraph",
         "redacted",
         "signature",
         "step",
@@ -61,6 +62,7 @@ class TextPart:
         self.step: str = event.step
         self.time: float = event.time
         self.until: float = event.time
+        self.paragraph: bool = getattr(event, "paragraph", False)
         self.content: Text = Text()
         self.signature: str = ""
         self.redacted: str = ""
@@ -128,9 +130,9 @@ class ToolPart:
         self.duration: float | None = None
 
     @property
-    def answered(self) -> bool:
-        """Whether its result went back to the model: what follows is another answer."""
-        return not self.server_side and self.status in ("done", "error", "denied")
+    def over(self) -> bool:
+        """Whether it has run, here or at the provider: what follows is said after it."""
+        return self.server_side or self.status in ("done", "error", "denied")
 
     @property
     def arguments_text(self) -> str:

@@ -170,6 +170,7 @@ class StreamMagics(Configurable):
             format=options.format,
             thinking="hidden" if options.hide_thinking else "auto",
             note="\n".join(notes),
+            background=options.bg,
             **({"chart": False} if options.no_chart else {}),
         )
         run.start()
@@ -192,7 +193,7 @@ class StreamMagics(Configurable):
                 stream.record(path.with_stem(f"{path.stem}-{n}"), options.raw)
             self.running.add(stream)
             stream.on(lambda _, ended=stream: self.running.discard(ended), "run_end")
-        host.present(group)
+        host.present(group, background=options.bg)
         return group
 
     def _finish(

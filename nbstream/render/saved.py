@@ -18,7 +18,7 @@ from nbstream.events.visible import printable
 from nbstream.fold.metrics import Metrics
 from nbstream.fold.parts import MediaPart, Part, Step, TextPart, ToolPart
 from nbstream.fold.recap import Recap
-from nbstream.fold.transcript import Transcript
+from nbstream.fold.transcript import Transcript, paragraph_break
 
 from .picture import chart_html
 from .urls import is_inline_image, is_safe_link, is_web_address
@@ -42,12 +42,20 @@ def to_markdown(transcript: Transcript) -> str:
     pieces: list[str] = []
     for step, parts in transcript.sections():
         pieces.append(f"\n\n**{step.name}** ({step.cost})\n\n" if step else "\n\n")
-        pieces += [_part_markdown(part) for part in parts]
+        for part in parts:
+            pieces += [_break_before(part, pieces[-1]), _part_markdown(part)]
     if note := ending(transcript):
         pieces.append(f"\n\n> {note}")
     if recap := Recap(transcript):
         pieces.append(f"\n\n---\n\n{recap.to_text()}")
     return "".join(pieces).strip("\n")
+
+
+def _break_before(part: Part, before: str) -> str:
+    """The empty line before another message of the same answer."""
+    if not isinstance(part, TextPart) or not part.paragraph:
+        return ""
+    return paragraph_break(before, part.text, True)
 
 
 def _part_markdown(part: Part) -> str:
@@ -182,7 +190,7 @@ def _parts(parts: list[Part], format: str, thinking: bool) -> list[Markup]:
     for part in parts:
         if isinstance(part, TextPart) and part.kind == "text":
             if part.choice == 0:
-                answer.append(part.text)
+                answer += [_break_before(part, answer[-1]) if answer else "", part.text]
             continue
         if isinstance(part, TextPart) and part.kind == "thinking":
             shown = thinking and (
@@ -270,15 +278,15 @@ def _warnings(transcript: Transcript) -> Markup:
 
 
 def _sources(transcript: Transcript) -> Markup:
-    seen: dict[str, str] = {}
+    seen: dict[str, Markup] = {}
     for citation in transcript.citations:
         if is_web_address(citation.url):
-            seen.setdefault(citation.url, citation.title or citation.url)
+            seen.setdefault(citation.url, _link(citation.url, citation.title or citation.url))
+        elif name := citation.title or citation.quote[:80]:  # a file, which has no address
+            seen.setdefault(name, Markup.escape(name))
     if not seen:
         return _NONE
-    items = _NONE.join(
-        Markup("<li>{}</li>").format(_link(url, title)) for url, title in seen.items()
-    )
+    items = _NONE.join(Markup("<li>{}</li>").format(shown) for shown in seen.values())
     return Markup("<details><summary>Sources ({})</summary><ol>{}</ol></details>").format(
         len(seen), items
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 import time
 import uuid
 from contextlib import aclosing
@@ -135,7 +136,20 @@ class Writer:
         elif running_loop() is loop:
             self._finish("stopped")
         else:
-            loop.call_soon_threadsafe(self._finish, "stopped")
+            stopped = threading.Event()
+
+            def finish() -> None:
+                self._finish("stopped")
+                stopped.set()
+
+            loop.call_soon_threadsafe(finish)
+            # So that who stops a run finds it stopped; a loop that is busy stops it later.
+            stopped.wait(0.2)
+
+    def drop(self) -> None:
+        """Stop soon: nobody holds the run any more. Called by the garbage collector, in the midst of anything."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._finish, "stopped")
 
     def warn(self, message: str, detail: str = "") -> None:
         """Say something odd in the run, from any thread; in vain once it has ended."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncGenerator
 from typing import Any, ClassVar
 
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.anthropic_messages import MessagesDecoder
+from nbstream.events import StreamEvent
+from nbstream.events.carry import carried
 from nbstream.events.errors import ProviderError
 
 from .base import ChatRequest, Feature
-from .chat_messages import file_of
+from .chat_messages import as_object, file_of
+from .going_on import going_on
 from .http_model import HTTPModel, function_tools, own_tools, with_options
 
 #: What the API asks for where the caller sets no limit.
@@ -46,8 +50,11 @@ class Anthropic(HTTPModel):
     def extra_headers(self) -> dict[str, str]:
         return {"anthropic-version": "2023-06-01"}
 
+    def events(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
+        return going_on(super().events, request)
+
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
-        system, messages = convert(request.messages)
+        system, messages = convert(request.messages, self.provider)
         if request.output_schema:
             system += _JSON_ONLY + json.dumps(request.output_schema)
         body: dict[str, Any] = {
@@ -55,6 +62,8 @@ class Anthropic(HTTPModel):
             "max_tokens": request.max_tokens or MAX_TOKENS,
             "messages": messages,
         }
+        if container := _container(request.messages, self.provider):
+            body["container"] = container
         if system:
             body["system"] = system.strip()
         if stream:
@@ -100,8 +109,13 @@ _SIGNED = re.compile(r"invalid .{0,3}(signature|data)|bound to a different", re.
 _JSON_ONLY = "\n\nAnswer with nothing but JSON that fits this schema:\n"
 
 
-def convert(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
-    """Messages in the OpenAI form as Anthropic's system text and messages."""
+def convert(
+    messages: list[dict[str, Any]], provider: str = "anthropic"
+) -> tuple[str, list[dict[str, Any]]]:
+    """Messages in the OpenAI form as Anthropic's system text and messages.
+
+    An answer of Anthropic's own goes back block by block as it came.
+    """
     system: list[str] = []
     converted: list[dict[str, Any]] = []
 
@@ -125,23 +139,57 @@ def convert(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
             if message.get("is_error"):
                 result["is_error"] = True
             add("user", [result])
+        elif role == "assistant" and (
+            items := carried(message, "anthropic", provider).get("items")
+        ):
+            add("assistant", [item for item in items if not _is_blank(item)])
         elif role == "assistant":
             calls = [
                 {
                     "type": "tool_use",
                     "id": call.get("id", ""),
                     "name": call["function"]["name"],
-                    "input": _parsed(call["function"].get("arguments")),
+                    "input": as_object(call["function"].get("arguments")),
                 }
                 for call in message.get("tool_calls") or ()
             ]
             add("assistant", [*(message.get("thinking_blocks") or ()), *_blocks(content), *calls])
         else:
             add("user", _blocks(content))
+    if converted and converted[-1]["role"] == "assistant":
+        last = converted[-1]["content"][
+            -1
+        ]  # an answer to be gone on with may not end in white space
+        if last.get("type") == "text":
+            converted[-1]["content"][-1] = {**last, "text": last["text"].rstrip()}
     return "\n\n".join(system), converted
 
 
+def _sendable(block: dict[str, Any]) -> bool:
+    """The API refuses thoughts that it did not sign."""
+    if block.get("type") == "thinking" and not block.get("signature"):
+        return False
+    return not _is_blank(block)
+
+
+def _is_blank(block: dict[str, Any]) -> bool:
+    """The API refuses text without a word."""
+    return block.get("type") == "text" and not (block.get("text") or "").strip()
+
+
+def _container(messages: list[dict[str, Any]], provider: str) -> str:
+    """The sandbox that the latest answer worked in."""
+    for message in reversed(messages):
+        if container := carried(message, "anthropic", provider).get("container"):
+            return str(container)
+    return ""
+
+
 def _blocks(content: Any) -> list[dict[str, Any]]:
+    return [block for block in _all_blocks(content) if _sendable(block)]
+
+
+def _all_blocks(content: Any) -> list[dict[str, Any]]:
     if content is None or content == "":
         return []
     if isinstance(content, str):
@@ -172,12 +220,3 @@ def _image(image: Any) -> dict[str, Any]:
     media_type = head.partition(";")[0]
     source = {"type": "base64", "media_type": media_type, "data": data}
     return {"type": "document" if media_type == "application/pdf" else "image", "source": source}
-
-
-def _parsed(arguments: Any) -> Any:
-    if isinstance(arguments, str):
-        try:
-            return json.loads(arguments or "{}")
-        except ValueError:
-            return {"arguments": arguments}
-    return arguments or {}

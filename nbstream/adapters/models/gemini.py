@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import msgspec
-
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.gemini_content import GeminiDecoder
+from nbstream.events.carry import carried
 from nbstream.events.errors import ProviderError
 
 from .base import ChatRequest, Feature
-from .chat_messages import file_of
+from .chat_messages import as_object, file_of
 from .http_model import HTTPModel, function_tools, own_tools, with_options
 
 
@@ -42,7 +41,7 @@ class Gemini(HTTPModel):
         return GeminiDecoder(endpoint)
 
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
-        system, contents = convert(request.messages)
+        system, contents = convert(request.messages, self.provider)
         stop = [request.stop] if isinstance(request.stop, str) else request.stop
         config: dict[str, Any] = {
             name: value
@@ -102,11 +101,17 @@ def _unchecked(part: dict[str, Any], lacking: bool) -> dict[str, Any]:
 _TOP_LEVEL = {"tools", "toolConfig", "safetySettings", "cachedContent", "systemInstruction"}
 
 
-def convert(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
-    """Messages in the OpenAI form as Gemini's system text and contents."""
+def convert(
+    messages: list[dict[str, Any]], provider: str = "gemini"
+) -> tuple[str, list[dict[str, Any]]]:
+    """Messages in the OpenAI form as Gemini's system text and contents.
+
+    An answer of Gemini's own goes back part by part as it came.
+    """
     system: list[str] = []
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}
+    own_ids: set[str] = set()  # of calls that Gemini itself named
 
     def add(role: str, parts: list[dict[str, Any]]) -> None:
         if contents and contents[-1]["role"] == role:
@@ -121,13 +126,23 @@ def convert(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
             system.append("".join(part.get("text", "") for part in parts))
         elif role == "tool":
             name = message.get("name") or names.get(message.get("tool_call_id", ""), "tool")
+            call_id = message.get("tool_call_id", "")
             response = {"name": name, "response": {"result": message.get("content")}}
+            if call_id in own_ids:
+                response["id"] = call_id
             add("user", [{"functionResponse": response}])
         elif role == "assistant":
+            given = carried(message, "gemini", provider).get("parts") or ()
+            for call in message.get("tool_calls") or ():
+                names[call.get("id", "")] = call["function"]["name"]
+            if given:
+                calls = [part["functionCall"] for part in given if part.get("functionCall")]
+                own_ids |= {call["id"] for call in calls if call.get("id")}
+                add("model", list(given))
+                continue
             for call in message.get("tool_calls") or ():
                 function = call["function"]
-                names[call.get("id", "")] = function["name"]
-                made = {"name": function["name"], "args": _parsed(function.get("arguments"))}
+                made = {"name": function["name"], "args": as_object(function.get("arguments"))}
                 part: dict[str, Any] = {"functionCall": made}
                 if signature := call.get("thought_signature"):
                     part["thoughtSignature"] = signature
@@ -164,12 +179,3 @@ def _image(url: str) -> dict[str, Any]:
         return {"fileData": {"fileUri": url}}
     head, _, data = url[5:].partition(",")
     return {"inlineData": {"mimeType": head.partition(";")[0], "data": data}}
-
-
-def _parsed(arguments: Any) -> Any:
-    if isinstance(arguments, str):
-        try:
-            return msgspec.json.decode(arguments or "{}")
-        except msgspec.DecodeError:
-            return {"arguments": arguments}
-    return arguments or {}

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar
 
-import msgspec
-
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.transport.lines import LineDecoder
 from nbstream.adapters.wires.ollama_chat import OllamaDecoder
 from nbstream.events.errors import UsageError
 
 from .base import ChatRequest, Feature
+from .chat_messages import as_object
 from .http_model import HTTPModel, function_tools
 
 
@@ -96,7 +95,7 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
             {
                 "function": {
                     "name": call["function"]["name"],
-                    "arguments": _parsed(call["function"].get("arguments")),
+                    "arguments": as_object(call["function"].get("arguments")),
                 }
             }
             for call in calls
@@ -115,12 +114,3 @@ def _image(part: dict[str, Any]) -> str:
             hint="Read the file, or download the picture, and send what is in it.",
         )
     return data
-
-
-def _parsed(arguments: Any) -> Any:
-    if isinstance(arguments, str):
-        try:
-            return msgspec.json.decode(arguments or "{}")
-        except msgspec.DecodeError:
-            return {"arguments": arguments}
-    return arguments or {}

@@ -53,7 +53,9 @@ class OpenAIModel(HTTPModel):
         if "reasoning_content" in said and "messages" in body:
             sent = any("reasoning_content" in message for message in body["messages"])
             self._thinking = () if sent and _REFUSED.search(said) else ("reasoning_content",)
-            messages = chat_messages(request.messages, self._thinking, fill=True)
+            messages = chat_messages(
+                request.messages, self._thinking, fill=True, provider=self.provider
+            )
             return {**body, "messages": messages} if messages != body["messages"] else None
         cannot_stream = "stream" in said and ("support" in said or "not allowed" in said)
         if cannot_stream and body.get("stream"):
@@ -89,7 +91,7 @@ class OpenAICompatible(OpenAIModel):
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": chat_messages(request.messages, self._thinking),
+            "messages": chat_messages(request.messages, self._thinking, provider=self.provider),
         }
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}

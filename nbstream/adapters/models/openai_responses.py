@@ -6,11 +6,15 @@ from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.responses import ResponsesDecoder
+from nbstream.events.carry import carried
 
 from .base import ChatRequest
 from .chat_messages import file_of
 from .http_model import function_tools, own_tools, with_options
 from .openai_compatible import OpenAIModel
+
+#: What the result of a call says that waited for consent only.
+APPROVED = "approved"
 
 
 class OpenAIResponses(OpenAIModel):
@@ -26,7 +30,10 @@ class OpenAIResponses(OpenAIModel):
         return ResponsesDecoder(endpoint)
 
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": self.name, "input": convert(request.messages)}
+        body: dict[str, Any] = {
+            "model": self.name,
+            "input": convert(request.messages, self.provider),
+        }
         if stream:
             body["stream"] = True
         for name, value in (
@@ -47,16 +54,24 @@ class OpenAIResponses(OpenAIModel):
         return with_options(body, self.options, request.options)
 
 
-def convert(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages in the chat form as input items."""
+def convert(messages: list[dict[str, Any]], provider: str = "") -> list[dict[str, Any]]:
+    """Messages in the chat form as input items.
+
+    A response of this provider's own goes back item by item as it came, and each call is answered by an
+    item of its own kind.
+    """
     items: list[dict[str, Any]] = []
+    calls: dict[str, dict[str, Any]] = {}
     for message in messages:
         role = message.get("role")
         content = message.get("content")
         if role == "tool":
-            output = content if isinstance(content, str) else str(content)
-            call_id = message.get("tool_call_id", "")
-            items.append({"type": "function_call_output", "call_id": call_id, "output": output})
+            call = calls.get(message.get("tool_call_id", ""), {})
+            items.append(_output(call, message))
+            continue
+        if role == "assistant" and (given := carried(message, "responses", provider).get("items")):
+            calls |= {item.get("call_id") or item.get("id", ""): item for item in given}
+            items += given
             continue
         if content:
             kind = "output_text" if role == "assistant" else "input_text"
@@ -73,6 +88,42 @@ def convert(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 }
             )
     return items
+
+
+def _output(call: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a call, in the kind of item that the call's kind asks for."""
+    content = message.get("content")
+    output: Any = content if isinstance(content, str) else str(content)
+    kind = call.get("type") or "function_call"
+    failed = output.startswith("Error: ")
+    call_id = message.get("tool_call_id", "")
+    if kind == "mcp_approval_request":
+        approved = output == APPROVED
+        return {
+            "type": "mcp_approval_response",
+            "approval_request_id": call.get("id", call_id),
+            "approve": approved,
+            **({} if approved else {"reason": output}),
+        }
+    answer: dict[str, Any] = {"type": f"{kind}_output", "call_id": call_id, "output": output}
+    if kind == "apply_patch_call":
+        answer["status"] = "failed" if failed else "completed"
+    elif kind == "local_shell_call":
+        answer = {"type": "local_shell_call_output", "id": call_id, "output": output}
+    elif kind == "shell_call":
+        outcome = {"type": "exit", "exit_code": 1 if failed else 0}
+        answer["output"] = [
+            {
+                "stdout": "" if failed else output,
+                "stderr": output if failed else "",
+                "outcome": outcome,
+            }
+        ]
+    elif kind not in ("function_call", "custom_tool_call"):
+        answer["type"] = "function_call_output"
+    if caller := call.get("caller"):
+        answer["caller"] = caller
+    return answer
 
 
 def _part(part: Any, kind: str) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def _hint(kind: type[ProviderError], endpoint: Endpoint, status: int | None) -> 
 def _json(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

@@ -11,7 +11,7 @@ from nbstream.adapters.transport.http import Answer
 from nbstream.adapters.transport.lines import ArrayDecoder
 from nbstream.adapters.transport.sse import MAX_LINE, EventStreamDecoder, ServerEvent
 from nbstream.adapters.transport.wiretap import wiretap
-from nbstream.events import StreamEvent, Warning
+from nbstream.events import Raw, StreamEvent, Warning
 from nbstream.events.errors import NbstreamError, ProtocolError, StreamInterruptedError
 from nbstream.logs.recording import Answer as AnswerFacts
 
@@ -191,7 +191,15 @@ class Body:
             )
         if self._streamed:
             events.append(Warning("the server did not stream; this is its whole answer at once"))
-        events += decoder.read(value, whole=True)
+        read = list(decoder.read(value, whole=True))
+        if decoder.failure is None and decoder.word is None and read and _says_nothing(read):
+            raise ProtocolError(
+                f"{decoder.endpoint.url or decoder.source} answered with JSON that is no answer",
+                data=decoder.endpoint.mask(self._held.decode("utf-8", "replace"))[:200].encode(),
+                hint="Is the base URL right?",
+            )
+        decoder.said_done = True  # it came whole, so it is finished
+        events += read
 
     def _nothing(self) -> ProtocolError:
         rest = getattr(self._framer, "rest", b"")
@@ -203,6 +211,10 @@ class Body:
         )
         error.retryable = True
         return error
+
+
+def _says_nothing(events: Sequence[StreamEvent]) -> bool:
+    return all(isinstance(event, (Raw, Warning)) for event in events)
 
 
 async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent, None]:
