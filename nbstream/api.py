@@ -16,7 +16,7 @@ from .adapters.sources.recorded import recorded
 from .adapters.sources.source import Source
 from .adapters.transport.timeouts import Timeouts
 from .agents.approval import Approval, Choice
-from .agents.history import History, Message, as_messages, said
+from .agents.history import History, Message, as_messages, assistant_message
 from .batches.batch import StreamBatch
 from .batches.group import StreamGroup, again
 from .config import configure, setting
@@ -169,7 +169,7 @@ def _remember(stream: Stream, history: History, messages: list[Message]) -> None
 
     def add(event: StreamEvent) -> None:
         if isinstance(event, RunEnd) and (transcript.text or transcript.refusal):
-            history.add([*messages, said(transcript)])
+            history.add([*messages, assistant_message(transcript)])
 
     stream.follow(add)
 

@@ -65,6 +65,16 @@ def test_names_are_filled_in_and_other_braces_are_not(shell):
     assert prompt in shell.run(f"%%stream quick --dry-run --no-interpolate\n{prompt}").printed
 
 
+def test_the_cell_says_what_was_filled_in_and_sends_no_key(shell):
+    shell.run("import os\ncity = 'Oslo'\napi_key = 'sk-userkey-1234567890'")
+    html = shell.run("%%stream quick\nhello {city} {os.environ}").outputs[0]["data"]["text/html"]
+    assert "filled in: {city}" in html
+    assert "{os.environ} was left as typed: modules" in html
+    refused = shell.run("%%stream quick\nhello {api_key}")
+    assert "looks like a key" in refused.error
+    assert "1234567890" not in refused.error
+
+
 def test_a_traceback_can_be_asked_about(shell):
     shell.run("1/0")
     number = int(shell.run("len(In) - 2").result)

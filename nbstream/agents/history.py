@@ -7,11 +7,12 @@ provider's own form, which that provider gets back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, overload
 
 from nbstream.events.carry import fingerprint
+from nbstream.events.errors import UsageError
 from nbstream.events.json import decode_json
 
 Message = dict[str, Any]
@@ -69,10 +70,17 @@ def as_messages(prompt: str | Iterable[Message]) -> list[Message]:
     """A prompt as messages."""
     if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}]
-    return [dict(message) for message in prompt]
+    messages: list[Message] = []
+    for message in prompt:
+        if not isinstance(message, Mapping):
+            raise UsageError(
+                f"A message is an object with role and content, not {type(message).__name__}."
+            )
+        messages.append(dict(message))
+    return messages
 
 
-def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
+def assistant_message(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     """The assistant's message that a model's answer amounts to, with the tool `calls` it made."""
     message: Message = {"role": "assistant", "content": transcript.text or transcript.refusal}
     if calls:
@@ -136,18 +144,23 @@ def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
 
 def _arguments(call: Any) -> str:
     """The arguments as the text of a JSON object, which every server takes, whatever the model wrote."""
-    if isinstance(call.arguments, dict):
-        return _same_text(call) or json.dumps(call.arguments, ensure_ascii=False)
     if call.error or call.arguments is None:
         return "{}"
-    return json.dumps({"arguments": call.arguments}, ensure_ascii=False)
+    if text := _own_words(call):
+        return text
+    arguments = call.arguments
+    given = arguments if isinstance(arguments, dict) else {"arguments": arguments}
+    try:
+        return json.dumps(given, ensure_ascii=False)
+    except (RecursionError, TypeError, ValueError):
+        return "{}"
 
 
-def _same_text(call: Any) -> str:
-    """The model's own words where they are JSON: a server's cache knows them."""
+def _own_words(call: Any) -> str:
+    """What the model wrote, where that is an object of JSON: a server's cache knows it."""
     text = call.arguments_text
     try:
-        return text if text and decode_json(text) == call.arguments else ""
+        return text if text and isinstance(decode_json(text), dict) else ""
     except ValueError:
         return ""
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .union import Error, ErrorKind
+from .visible import printable
 
 #: The longest piece of a provider's own text that an error keeps, in characters.
 MAX_BODY = 4000
@@ -43,7 +44,8 @@ class NbstreamError(Exception):
         self.partial = partial
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        # a traceback goes to a terminal, and what a server says stands in the message
+        return printable(f"{self.message}\n{self.hint}" if self.hint else self.message)
 
     def to_event(self) -> Error:
         """The same error as the event that ends a stream."""

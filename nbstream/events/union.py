@@ -192,8 +192,17 @@ class ToolCallEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="tool_ca
 
 
 class ToolApproval(Event, frozen=True, omit_defaults=True, gc=False, tag="tool_approval"):
+    """A tool call asks a person, or was answered.
+
+    `approval_id` names the question: nothing that a model says can be one, so that no answer reaches another
+    call. `arguments_text`, where it asks, are the checked arguments with which the tool will run, to the last
+    digit, and whatever cannot be seen in them as escapes.
+    """
+
     call_id: str
     decision: Decision
+    approval_id: str = ""
+    arguments_text: str = ""
 
 
 class ToolProgress(Event, frozen=True, omit_defaults=True, gc=False, tag="tool_progress"):

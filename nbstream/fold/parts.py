@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from nbstream.events import ContentPart, FinishReason, StepStart, ToolCallStart, Usage
 from nbstream.events.usage import tokens_of, usage_dict
+from nbstream.events.visible import printable
 
 ToolStatus = Literal["streaming", "called", "approval", "running", "done", "error", "denied"]
 
@@ -85,10 +86,14 @@ class TextPart:
 
 
 class ToolPart:
-    """A tool call: its arguments as they arrive, then what became of it."""
+    """A tool call: its arguments as they arrive, then what became of it.
+
+    Where it asked a person, `approval_id` names the question and `preview` is what it would run with.
+    """
 
     kind = "tool"
     __slots__ = (
+        "approval_id",
         "arguments",
         "block",
         "call_id",
@@ -96,6 +101,7 @@ class ToolPart:
         "error",
         "input",
         "name",
+        "preview",
         "progress",
         "result",
         "server_side",
@@ -117,6 +123,8 @@ class ToolPart:
         self.input: Text = Text()
         self.arguments: Any = None
         self.error: str = ""
+        self.approval_id: str = ""
+        self.preview: str = ""
         self.progress: list[Any] = []
         self.result: Any = None
         self.duration: float | None = None
@@ -152,6 +160,8 @@ class ToolPart:
             "arguments_text": self.arguments_text,
             "arguments": self.arguments,
             "error": self.error,
+            "approval_id": self.approval_id,
+            "preview": self.preview,
             "progress": self.progress,
             "result": self.result,
             "duration": self.duration,
@@ -160,7 +170,7 @@ class ToolPart:
         }
 
     def __repr__(self) -> str:
-        return f"ToolPart({self.name!r}, {self.arguments_text}, status={self.status!r})"
+        return printable(f"ToolPart({self.name!r}, {self.arguments_text}, status={self.status!r})")
 
 
 class MediaPart:
@@ -240,7 +250,7 @@ class Step:
 
     def __str__(self) -> str:
         """`1. greeter (Kai): 5.6 s, 245 tokens`"""
-        return f"{self.index + 1}. {self.label}: {self.cost}"
+        return printable(f"{self.index + 1}. {self.label}: {self.cost}")
 
     @property
     def label(self) -> str:

@@ -233,6 +233,8 @@ class Transcript:
     def _approval(self, event: ToolApproval) -> None:
         if part := self._calls.get(event.call_id):
             part.status = _AFTER_DECISION[event.decision]
+            part.approval_id = event.approval_id or part.approval_id
+            part.preview = event.arguments_text or part.preview
 
     def _progress(self, event: ToolProgress) -> None:
         if part := self._calls.get(event.call_id):

@@ -18,11 +18,13 @@ import traitlets as t
 from traitlets.config import Configurable
 
 from nbstream import host
-from nbstream.agents.fill import fill
+from nbstream.adapters.transport.masking import mask
+from nbstream.agents.fill import fill_from_notebook
 from nbstream.agents.history import History
 from nbstream.batches.group import StreamGroup
 from nbstream.config import setting
 from nbstream.events.errors import AuthenticationError, NbstreamError, UsageError
+from nbstream.events.visible import printable
 from nbstream.render.response import Response
 from nbstream.runs.stream import Stream
 
@@ -118,7 +120,9 @@ class StreamMagics(Configurable):
 
         prompt, notes = body.strip("\n"), []
         if not options.no_interpolate:
-            prompt, notes = fill(prompt, self._names())
+            prompt, notes, names = fill_from_notebook(prompt, self._variables(), self._cells())
+            if names:
+                notes.append(f"filled in: {', '.join(f'{{{name}}}' for name in names)}")
         if not prompt.strip():
             raise UsageError(
                 "The cell has no prompt.", hint="Write it in the lines below %%stream."
@@ -150,6 +154,8 @@ class StreamMagics(Configurable):
                 print(dry_run({**arguments, "model": each}, history, content, prompt))
             return None
         if options.compare:
+            if notes:
+                print("\n".join(notes))
             return self._compare(options, arguments, prompt), options
         whole = [{"role": "user", "content": content if len(content) > 1 else prompt}]
         run = stream(whole, **arguments, history=None if options.no_history else chat.history)
@@ -252,9 +258,19 @@ class StreamMagics(Configurable):
         else:
             self.shell.set_next_input(block, replace=False)
 
-    def _names(self) -> dict[str, Any]:
+    def _variables(self) -> dict[str, Any]:
+        """What the user's own cells have defined, without what IPython keeps among it."""
+        hidden = self.shell.user_ns_hidden
+        return {
+            name: value
+            for name, value in self.shell.user_ns.items()
+            if name not in hidden or hidden[name] is not value
+        }
+
+    def _cells(self) -> dict[str, Any]:
+        """What `{In[3]}`, `{Out[3]}` and `{Err[3]}` are taken from."""
         typed = self.shell.history_manager.input_hist_raw
-        return {**self.shell.user_ns, "In": typed, "Err": self.errors}
+        return {"In": typed, "Out": self.shell.user_ns.get("Out", {}), "Err": self.errors}
 
     # ── %stream ───────────────────────────────────────────────────────────────
 
@@ -281,7 +297,7 @@ class StreamMagics(Configurable):
         number = max(self.errors)
         typed = self.shell.history_manager.input_hist_raw
         source = typed[number] if number < len(typed) else ""
-        body = FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:])
+        body = mask(FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:]))
         return f"--no-interpolate {flags_line}", body
 
     def keep_error(self, result: Any) -> None:
@@ -314,7 +330,7 @@ def quiet(error: NbstreamError, *, shown: bool = False) -> NbstreamError:
     """The same error, without a traceback; in one line where the view has `shown` the rest."""
 
     def render(_: Any = None) -> list[str]:
-        return [f"{type(error).__name__}: {error.message if shown else error}"]
+        return [f"{type(error).__name__}: {printable(error.message) if shown else error}"]
 
     error._render_traceback_ = render  # type: ignore[attr-defined]
     return error
@@ -358,7 +374,7 @@ def dry_run(
     lines.append("")
     for part in content:
         lines.append(part.get("text") or f"[{part['type']}]")
-    return mask("\n".join(lines), chat.secrets())
+    return mask(printable("\n".join(lines)), chat.secrets())
 
 
 def _shortened(value: Any) -> Any:

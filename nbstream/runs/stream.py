@@ -143,6 +143,9 @@ class Stream(Answer):
             self._started = True
         assert self._writer is not None
         self._home = running_loop()
+        turn = self.source.turn
+        if turn is not None and turn.home is None:
+            turn.home = self._home
         self._writer.start(self._loop_for(self._home))
         return self
 

@@ -179,7 +179,7 @@ class Writer:
                 return turn is not None and turn.decide(call_id, approved)
             case Watch():
                 if turn is not None:
-                    turn.attend()
+                    turn.watched()
                 return turn is not None
 
     def _poll(self, log: FileLog) -> None:
@@ -220,6 +220,7 @@ class Writer:
         deadline = time.monotonic() + PATIENCE
         while self._log.pending and not self._ended and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+        await asyncio.sleep(0)  # what it asked for from its thread stands in this loop's queue
 
     def _take(self, event: StreamEvent) -> None:
         self._recorded = event.time
@@ -322,7 +323,7 @@ class Writer:
             return
         try:
             if self._source.turn is not None:
-                for last in self._source.turn.farewell():
+                for last in self._source.turn.closing_events():
                     self._emit(last)
             for closing in self._order.closing():
                 self._emit(closing)

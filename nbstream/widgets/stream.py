@@ -204,7 +204,8 @@ class StreamView(PageWidget):
                 stream.stop()
             send(self, {"kind": "ack", "action": "stop"})
         elif kind == "approve" and stream is not None:
-            stream.approve(str(message.get("call_id")), message.get("decision") == "approved")
+            question = message.get("approval_id") or message.get("call_id")
+            stream.approve(str(question), message.get("decision") == "approved")
 
     def _say_again(self, have: int) -> None:
         """Send what the page is missing: piece by piece, so that a long run holds nobody up."""

@@ -15,7 +15,7 @@ import pytest
 
 import nbstream as nb
 from nbstream.adapters.models import anthropic, gemini, openai_responses
-from nbstream.agents.history import said
+from nbstream.agents.history import assistant_message
 from nbstream.events.carry import carried
 from tests.adapters.reading import body_of, read, response_of
 from tests.adapters.test_transcripts import load, tapes
@@ -33,7 +33,7 @@ def message_of(wire: str, data: bytes) -> dict[str, Any]:
     """The assistant's message that a body amounts to."""
     response = response_of(read(body_of(wire), [data]))
     calls = [call for call in response.tool_calls if not call.server_side]
-    return said(response.transcript, calls)
+    return assistant_message(response.transcript, calls)
 
 
 def without_nulls(value: dict[str, Any]) -> dict[str, Any]:

@@ -107,6 +107,8 @@ export interface ToolApproval extends Event {
   type: "tool_approval";
   call_id: string;
   decision: Decision;
+  approval_id: string;
+  arguments_text: string;
 }
 
 export interface ToolProgress extends Event {
@@ -247,7 +249,7 @@ export const DEFAULTS: Record<EventType, Record<string, unknown>> = {
   tool_call_start: { ...event, name: "", server_side: false, choice: 0 },
   tool_call_delta: { ...delta },
   tool_call_end: { ...event, arguments: null, text: "", error: "" },
-  tool_approval: { ...event },
+  tool_approval: { ...event, approval_id: "", arguments_text: "" },
   tool_progress: { ...event },
   tool_result: { ...event, content: null, is_error: false, duration: null },
   content_part: { ...event, data: "", url: "", alt: "" },

@@ -1,7 +1,7 @@
 import type { WireEvent } from "../protocol/events";
 import type { FromKernel } from "../protocol/frames";
 import type { Model } from "../protocol/model";
-import type { ToKernel } from "../protocol/requests";
+import type { Question, ToKernel } from "../protocol/requests";
 import type { Options } from "../protocol/traits";
 import { Store } from "./store";
 
@@ -108,8 +108,8 @@ export class Connection {
     else if (!this.gone) this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
   }
 
-  approve(call_id: string, decision: "approved" | "denied"): void {
-    this.#send({ kind: "approve", call_id, decision });
+  approve(question: Question, decision: "approved" | "denied"): void {
+    this.#send({ kind: "approve", ...question, decision });
   }
 
   /** The whole run in pieces of a moment each; never, where the kernel is gone. */

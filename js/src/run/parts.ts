@@ -72,6 +72,10 @@ export class ToolPart {
   readonly input = new TextBuffer();
   arguments: unknown = null;
   error = "";
+  /** Names the question to a person, where it asked one. */
+  approval_id = "";
+  /** What it would run with, in the kernel's own words. */
+  preview = "";
   readonly progress: unknown[] = [];
   result: unknown = null;
   duration: number | null = null;
