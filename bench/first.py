@@ -15,7 +15,7 @@ from collections import defaultdict
 from statistics import median
 from typing import NamedTuple
 
-from playwright.async_api import WebSocket
+from playwright.async_api import TimeoutError, WebSocket
 
 from bench import peers
 from bench.checkout import Checkout, arguments, checkouts
@@ -87,10 +87,14 @@ async def measure(bench: Bench, way: Way, stamps: Stamps) -> list[Seen]:
         )
         await notebook.execute(0)
         await asyncio.sleep(1)
-        return [await one(notebook, frames, stamps, n, name) for n, name in ((1, "a"), (2, "b"))]
+        return [
+            await one(notebook, frames, way, stamps, n, name) for n, name in ((1, "a"), (2, "b"))
+        ]
 
 
-async def one(notebook: Notebook, frames: Frames, stamps: Stamps, n: int, name: str) -> Seen:
+async def one(
+    notebook: Notebook, frames: Frames, way: Way, stamps: Stamps, n: int, name: str
+) -> Seen:
     await notebook.cell(n).locator(".jp-InputArea-editor").click()
     await watch(notebook, n, name)
     await notebook.page.evaluate(PRESS)
@@ -98,7 +102,10 @@ async def one(notebook: Notebook, frames: Frames, stamps: Stamps, n: int, name: 
     await notebook.page.keyboard.press("Shift+Enter")
     await eventually(lambda: stamps.over(name))
     await notebook.wait_done(n)
-    await asyncio.sleep(1)
+    try:
+        await notebook.page.wait_for_function("name => benchSeen[name].length", arg=name)
+    except TimeoutError as error:
+        raise SystemExit(f"cell {n} of {way.name} showed nothing") from error
     pressed = await notebook.page.evaluate("benchPressed")
     seen = (await painted(notebook))[name]
     return Seen(
