@@ -121,7 +121,7 @@ def send(widget: anywidget.AnyWidget, message: Message) -> None:
         # Half of a small message is the header of the request that it belongs to, and its own. Such a page
         # needs neither: it finds the view by its comm.
         kernel.session.send(
-            kernel.iopub_socket, "comm_msg", content, ident=comm.topic, header=_header()
+            kernel.iopub_socket, "comm_msg", content, ident=comm.topic, header=_header(kernel)
         )
     else:
         parent = kernel.get_parent()
@@ -148,11 +148,21 @@ def _content(comm: Any, message: Message) -> bytes:
 _numbers = itertools.count()
 
 
-def _header() -> dict[str, str]:
-    """What the protocol asks of a header, and no more."""
+def _header(kernel: Any) -> dict[str, str]:
+    """What the protocol asks of a header, and no more.
+
+    The session has to be the kernel's: JupyterLab takes another one for a kernel that was started anew, and
+    drops what it has not handled yet.
+    """
     number = f"nbstream-{next(_numbers)}"
-    empty = {"session": "", "username": ""}
-    return {"msg_id": number, "msg_type": "comm_msg", "version": "5.3", **empty}
+    session = kernel.session.session
+    return {
+        "msg_id": number,
+        "msg_type": "comm_msg",
+        "version": "5.3",
+        "session": session,
+        "username": "",
+    }
 
 
 # ── hearing ───────────────────────────────────────────────────────────────────
