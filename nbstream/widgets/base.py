@@ -121,7 +121,7 @@ def send(widget: anywidget.AnyWidget, message: Message) -> None:
         # Half of a small message is the header of the request that it belongs to, and its own. Such a page
         # needs neither: it finds the view by its comm.
         kernel.session.send(
-            kernel.iopub_socket, "comm_msg", content, ident=comm.topic, header=_header(kernel)
+            kernel.iopub_socket, "comm_msg", content, ident=b"comm", header=_header(kernel)
         )
     else:
         parent = kernel.get_parent()
@@ -154,7 +154,7 @@ def _header(kernel: Any) -> dict[str, str]:
     The session has to be the kernel's: JupyterLab takes another one for a kernel that was started anew, and
     drops what it has not handled yet.
     """
-    number = f"nbstream-{next(_numbers)}"
+    number = f"n{next(_numbers)}"
     session = kernel.session.session
     return {
         "msg_id": number,
