@@ -122,7 +122,10 @@ class FrameLog:
         return self._frames(have, n)
 
     def parts_since(self, have: int) -> Iterator[Frame]:
-        """The same in several messages, each small enough to be made without being noticed."""
+        """The same in several messages, each small enough to be made without being noticed.
+
+        All but the last say with `until` which frame the last one reaches.
+        """
         n = self.n
         have = have if 0 <= have <= n else 0
         if have == n and have > 0:
@@ -131,7 +134,8 @@ class FrameLog:
         while have < n or have == 0:
             # All frames that end within the next so many events, but one at least.
             end = min(max(bisect(self._ends, self._sent(have) + PART), have + 1), n)
-            yield self._frames(have, end)
+            more = {"until": n} if end < n else {}
+            yield {**self._frames(have, end), **more}
             if end == have:
                 return
             have = end

@@ -11,7 +11,10 @@ export default {
     if (!hub.add) {
       const library = new Library();
       const registry = new Registry(document, widgetKinds(library.load));
-      hub.addKernel = (kernel, closed) => library.addKernel(kernel, closed);
+      hub.addKernel = (kernel, closed) => {
+        library.addKernel(kernel, closed);
+        registry.addKernel(kernel);
+      };
       hub.add = (widget) => registry.add(widget);
     }
     hub.addKernel?.(model, signal);

@@ -1,4 +1,5 @@
 import type { ModuleName } from "../markdown";
+import type { FromKernel } from "../protocol/frames";
 
 /** The part of the runtime widget's model that is used here. */
 export interface RuntimeModel {
@@ -14,4 +15,5 @@ export type RuntimeRequest =
 
 export type RuntimeMessage =
   | { kind: "bundle"; code: string; css: string }
-  | { kind: "part"; name: ModuleName; code: string };
+  | { kind: "part"; name: ModuleName; code: string }
+  | { kind: "posts"; posts: Record<string, FromKernel> };

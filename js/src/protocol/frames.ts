@@ -14,6 +14,8 @@ export type FromKernel =
       kind: "frames";
       after: number;
       n: number;
+      /** The frame that the pieces of this answer reach; left out in the last. */
+      until?: number;
       events: WireEvent[];
       metrics?: Metrics;
       samples?: number[];

@@ -43,6 +43,8 @@ export class Connection {
   /** The kernel has forgotten this run: it was closed, or the kernel was restarted. */
   gone = false;
   #have = 0;
+  /** The frame up to which the answer that is under way reaches. */
+  #coming = 0;
   #ahead = new Map<number, Frame>();
   #asked = 0;
   #timer: unknown;
@@ -59,7 +61,8 @@ export class Connection {
     model.on("comm_live_update", () => this.#ask());
     model.on("change:snapshot", () => this.#snapshot());
     this.#snapshot();
-    if (this.#have > 0) this.#ask();
+    // A run that is too long for the widget's state comes as an answer.
+    if (this.#have > 0 || model.get("status") !== "pending") this.#ask();
     else this.#wait(SILENCE);
   }
 
@@ -132,7 +135,9 @@ export class Connection {
     this.#advance(frame.n);
   }
 
-  #frames({ after, n, events, metrics, samples }: Extract<FromKernel, { kind: "frames" }>): void {
+  /** An answer, or a piece of one: then `until` says how far the pieces reach. */
+  #frames(message: Extract<FromKernel, { kind: "frames" }>): void {
+    const { after, n, events, metrics, samples, until = 0 } = message;
     if (n < this.#have) return;
     if (n === this.#have) {
       this.#upToDate();
@@ -143,9 +148,11 @@ export class Connection {
       this.store.restart(events, metrics, samples);
       this.#confirmSeen(events);
     } else {
+      this.#coming = 0; // A piece was lost.
       this.#gap();
       return;
     }
+    this.#coming = Math.max(this.#coming, until);
     this.#advance(n);
   }
 
@@ -178,12 +185,13 @@ export class Connection {
     }
     for (const ahead of this.#ahead.keys()) if (ahead <= this.#have) this.#ahead.delete(ahead);
     this.#asked = 0;
-    if (this.#ahead.size > 0) this.#gap();
+    if (this.#have < this.#coming) this.#wait(FIRST_REPEAT);
+    else if (this.#ahead.size > 0) this.#gap();
     else this.#upToDate();
   }
 
   #upToDate(): void {
-    if (this.#ahead.size > 0) return;
+    if (this.#ahead.size > 0 || this.#have < this.#coming) return;
     this.#asked = 0;
     if (this.store.ended) {
       this.timers.clear(this.#timer);
@@ -192,14 +200,16 @@ export class Connection {
     } else this.#wait(SILENCE);
   }
 
+  /** Something is missing that is not on its way. */
   #gap(): void {
-    if (this.#asked === 0) this.#ask();
+    if (this.#asked === 0 && this.#have >= this.#coming) this.#ask();
   }
 
   #ask(): void {
     if (this.over) return;
     this.#wait(Math.min(FIRST_REPEAT * 2 ** this.#asked, LAST_REPEAT));
     this.#asked += 1;
+    this.#coming = 0;
     this.#send({ kind: "hello", have: this.#have });
     if (this.#asked > LOST_AFTER) this.#setLost(!this.over);
   }
