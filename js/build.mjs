@@ -61,7 +61,7 @@ const builds = [
   ...["math", "languages"].map((name) => ({
     ...shared,
     entryPoints: [`src/markdown/lazy/${name}.ts`],
-    outfile: join(out, `part-${name}.js`),
+    outfile: join(out, `module-${name}.js`),
     format: "esm",
   })),
   { ...shared, entryPoints: ["src/entries/nbstream.css"], outfile: join(out, "nbstream.css") },

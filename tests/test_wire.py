@@ -85,7 +85,7 @@ def test_who_has_everything_hears_a_beat_and_who_has_nonsense_hears_all():
     log.take()
     assert log.since(1) == {"kind": "beat", "n": 1}
     for have in (0, -1, 99):
-        assert log.since(have)["after"] == 0
+        assert log.since(have).get("after") == 0
 
 
 def test_half_a_surrogate_pair_does_not_cost_the_message():
@@ -120,7 +120,7 @@ def test_the_pieces_of_a_long_answer_join_without_gaps_and_say_how_far_they_reac
             log.add(Usage(n, n))
         log.take()
     pieces = list(log.parts_since(0))
-    assert [(piece["after"], piece["n"]) for piece in pieces] == [(0, 1), (1, 2), (2, 3)]
+    assert [(piece.get("after"), piece["n"]) for piece in pieces] == [(0, 1), (1, 2), (2, 3)]
     assert [piece.get("until") for piece in pieces] == [3, 3, None]
-    assert log.snapshot()["n"] == 0
+    assert log.snapshot().get("n") == 0
     assert list(log.parts_since(3)) == [{"kind": "beat", "n": 3}]

@@ -3,7 +3,7 @@ import { widgetKinds } from "../src/entries/kinds";
 import { Registry } from "../src/host/registry";
 import type { WireEvent } from "../src/protocol/events";
 import type { FromKernel } from "../src/protocol/frames";
-import type { Metrics } from "../src/protocol/metrics";
+import type { Figures } from "../src/protocol/metrics";
 import type { StreamTraits } from "../src/protocol/traits";
 import { FakeModel } from "./fake_model";
 
@@ -20,7 +20,7 @@ export const text = (text: string, block = 0): WireEvent => ({
   time: 1,
 });
 
-export const METRICS: Metrics = {
+export const METRICS: Partial<Figures> = {
   ttft: 0.3,
   elapsed: 8.6,
   output_tokens: 412,
@@ -79,7 +79,7 @@ export class Stage {
     return { el, root: el.querySelector(".nbstream") as HTMLElement, remove };
   }
 
-  send(events: WireEvent[], metrics?: Metrics): void {
+  send(events: WireEvent[], metrics?: Partial<Figures>): void {
     this.#n += 1;
     this.model.say({ kind: "frame", n: this.#n, events, ...(metrics ? { metrics } : {}) });
   }

@@ -5,15 +5,31 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import traitlets as t
 
 from nbstream.events import RunEnd, StreamEvent
+from nbstream.fold.transcript import Status
 from nbstream.runs.portal import aside, on_portal, portal
 from nbstream.runs.stream import Stream
-from nbstream.wire.frames import DETAILS, Frame, FrameLog, figures, history
+from nbstream.wire.frames import FrameLog, figures, history
+from nbstream.wire.protocol import (
+    DETAILS,
+    Ack,
+    Approve,
+    AskHistory,
+    Beat,
+    Frame,
+    Hello,
+    History,
+    Measured,
+    Snapshot,
+    Stop,
+    ToKernel,
+    request,
+)
 
 from .base import PageWidget, kernel_is_deaf, send
 from .ticker import ticker
@@ -29,9 +45,7 @@ class StreamView(PageWidget):
     While the stream runs the view holds it; after that, what it shows is packed, and the stream is free to go.
     """
 
-    status = t.Enum(
-        ["pending", "running", "done", "stopped", "error"], "pending", read_only=True
-    ).tag(sync=True)
+    status = t.Enum(get_args(Status), "pending", read_only=True).tag(sync=True)
     model = t.Unicode(read_only=True).tag(sync=True)
     interruptible = t.Bool(False, read_only=True).tag(sync=True)
     options = t.Dict().tag(sync=True)
@@ -86,7 +100,7 @@ class StreamView(PageWidget):
             state["snapshot"] = self._snapshot()
         return state
 
-    def _snapshot(self, whole: bool = False) -> dict[str, Any]:
+    def _snapshot(self, whole: bool = False) -> Snapshot:
         return {**self.frames.snapshot(whole), **self._measured(everything=True)}
 
     # ── kernel to view ────────────────────────────────────────────────────────
@@ -123,10 +137,10 @@ class StreamView(PageWidget):
         last = frame["events"][-1]["type"] == "run_end"
         if last or now - self._metrics_sent >= METRICS_INTERVAL:
             self._metrics_sent = now
-            frame.update(self._measured())
+            return {**frame, **self._measured()}
         return frame
 
-    def beat(self) -> Frame:
+    def beat(self) -> Beat:
         return {"kind": "beat", "n": self.frames.n}
 
     def flush(self) -> None:
@@ -158,13 +172,13 @@ class StreamView(PageWidget):
         for callback in callbacks:
             callback()
 
-    def _figures(self, stream: Stream) -> Frame:
+    def _figures(self, stream: Stream) -> Measured:
         """All figures and samples as they are now."""
         metrics = stream.metrics
         now = self._log.events[-1].time if self._log.events else 0.0
         return {"metrics": figures(metrics, now), "samples": metrics.series.since(0, 0)}
 
-    def _measured(self, everything: bool = False) -> Frame:
+    def _measured(self, everything: bool = False) -> Measured:
         """Figures and samples: those that are new since the last frame, or all."""
         if self._final is not None:
             return msgspec.json.decode(self._final)
@@ -191,20 +205,24 @@ class StreamView(PageWidget):
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
         stream = self.stream
-        kind = message.get("kind") if isinstance(message, dict) else None
         if stream is not None:
             stream.attend()
-        if kind == "hello":
-            have = message.get("have")
-            self._say_again(have if isinstance(have, int) else 0)
-        elif kind == "history":
-            aside(lambda: send(self, {"kind": "history", "events": history(self._log.events)}))
-        elif kind == "stop":
-            if stream is not None:
-                stream.stop()
-            send(self, {"kind": "ack", "action": "stop"})
-        elif kind == "approve" and stream is not None:
-            stream.approve(str(message.get("call_id")), message.get("decision") == "approved")
+        match request(message, ToKernel):
+            case Hello(have):
+                self._say_again(have)
+            case AskHistory():
+                aside(self._tell_history)
+            case Stop():
+                if stream is not None:
+                    stream.stop()
+                heard: Ack = {"kind": "ack", "action": "stop"}
+                send(self, heard)
+            case Approve(call_id, decision) if stream is not None:
+                stream.approve(call_id, decision == "approved")
+
+    def _tell_history(self) -> None:
+        told: History = {"kind": "history", "events": history(self._log.events)}
+        send(self, told)
 
     def _say_again(self, have: int) -> None:
         """Send what the page is missing: piece by piece, so that a long run holds nobody up."""
@@ -215,9 +233,9 @@ class StreamView(PageWidget):
             nonlocal first
             piece = next(pieces, None)
             if piece is not None:
-                figures = self._measured(everything=True) if first else {}
+                measured = self._measured(everything=True) if first else {}
                 first = False
-                send(self, {**piece, **figures})
+                send(self, {**piece, **measured})
                 portal().call_soon(go_on)
 
         if on_portal():

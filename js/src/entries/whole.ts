@@ -2,7 +2,7 @@
 
 import { lifetime } from "../host/lifetime";
 import type { RuntimeModel } from "../host/runtime";
-import type { Model } from "../protocol/model";
+import type { Model } from "../run/model";
 import runtime from "./index";
 import stub from "./stub";
 

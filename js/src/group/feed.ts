@@ -1,11 +1,14 @@
 import { Plot, type Values } from "../chart/plot";
 import { h, setText } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
-import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
+import type { WidgetKind, WidgetView } from "../host/kind";
+import type { ChartMessage, Point } from "../protocol/frames";
+import type { AskPoints } from "../protocol/requests";
+import type { ChartTraits } from "../protocol/traits";
+import type { ModelOf } from "../run/model";
 import { colourOf, dashOf } from "./rates";
 
-type Point = [series: number, time: number, value: number];
-type Message = { kind: "points"; points: Point[] } | { kind: "clear" };
+type ChartModel = ModelOf<ChartTraits, AskPoints>;
 
 /** Points that Python pushed, one list a series. */
 class Feed {
@@ -42,7 +45,7 @@ export class FeedView implements WidgetView, Painted {
   #table: [number[], ...Values[]] = [[]];
 
   constructor(
-    private readonly model: AnyModel,
+    private readonly model: ChartModel,
     private readonly feed: Feed,
   ) {
     this.root.append(this.#title, this.#box);
@@ -63,9 +66,9 @@ export class FeedView implements WidgetView, Painted {
   }
 
   write(): void {
-    const names = this.model.get("series") as string[];
-    const unit = this.model.get("unit") as string;
-    const title = this.model.get("title") as string;
+    const names = this.model.get("series");
+    const unit = this.model.get("unit");
+    const title = this.model.get("title");
     setText(this.#title, title);
     this.#title.hidden = title === "";
     const drawn = JSON.stringify([names, unit]);
@@ -123,10 +126,11 @@ function figure(value: number | null | undefined): string {
   return value == null ? "–" : String(Math.round(value * 100) / 100);
 }
 
-export const chart: WidgetKind = (model) => {
+export const chart: WidgetKind = (any) => {
+  const model = any as unknown as ChartModel;
   const feed = new Feed();
   const views = new Set<FeedView>();
-  feed.add((model.get("snapshot") as Point[] | undefined) ?? []);
+  feed.add(model.get("snapshot") ?? []);
   model.send({ kind: "hello" });
   return {
     create: () => {
@@ -135,7 +139,7 @@ export const chart: WidgetKind = (model) => {
       return view;
     },
     receive: (message) => {
-      const said = message as unknown as Message;
+      const said = message as unknown as ChartMessage;
       if (said.kind === "clear") feed.clear();
       else if (said.kind === "points") feed.add(said.points);
       for (const view of views) painter.request(view);

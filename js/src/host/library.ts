@@ -1,4 +1,5 @@
-import type { LoadModule, ModuleName } from "../markdown";
+import type { LoadModule } from "../markdown";
+import type { ModuleName } from "../protocol/traits";
 import { evaluate } from "./evaluate";
 import type { RuntimeModel } from "./runtime";
 
@@ -35,7 +36,7 @@ export class Library {
     this.#kernels.add(kernel);
     signal.addEventListener("abort", () => this.#kernels.delete(kernel), { once: true });
     kernel.on("msg:custom", (message) => {
-      if (message.kind !== "part") return;
+      if (message.kind !== "module") return;
       const wanted = this.#wanted.get(message.name);
       if (wanted === undefined || wanted.arrived) return;
       wanted.arrived = true;
@@ -57,6 +58,6 @@ export class Library {
 
   #send(kernel: RuntimeModel, name: ModuleName, wanted: Wanted): void {
     wanted.asked.add(kernel);
-    kernel.send({ kind: "part", name });
+    kernel.send({ kind: "module", name });
   }
 }

@@ -1,7 +1,7 @@
 import { painter } from "../dom/painter";
 import type { FromKernel } from "../protocol/frames";
-import type { Model } from "../protocol/model";
 import type { Connection } from "../run/connection";
+import type { Model } from "../run/model";
 import type { Widget } from "./hub";
 import type { AnyModel, Behaviour, WidgetKind, Widgets, WidgetView } from "./kind";
 import { Posts } from "./posts";

@@ -1,11 +1,9 @@
 import type { WireEvent } from "../protocol/events";
-import type { FromKernel } from "../protocol/frames";
-import type { Model } from "../protocol/model";
-import type { ToKernel } from "../protocol/requests";
+import type { Frame, Frames, FromKernel } from "../protocol/frames";
+import type { Approve, ToKernel } from "../protocol/requests";
 import type { Options } from "../protocol/traits";
+import type { Model } from "../run/model";
 import { Store } from "./store";
-
-type Frame = Extract<FromKernel, { kind: "frame" }>;
 
 export interface Timers {
   set(callback: () => void, milliseconds: number): unknown;
@@ -111,7 +109,7 @@ export class Connection {
     else if (!this.gone) this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
   }
 
-  approve(call_id: string, decision: "approved" | "denied"): void {
+  approve(call_id: string, decision: Approve["decision"]): void {
     this.#send({ kind: "approve", call_id, decision });
   }
 
@@ -136,7 +134,7 @@ export class Connection {
   }
 
   /** An answer, or a piece of one: then `until` says how far the pieces reach. */
-  #frames(message: Extract<FromKernel, { kind: "frames" }>): void {
+  #frames(message: Frames): void {
     const { after, n, events, metrics, samples, until = 0 } = message;
     if (n < this.#have) return;
     if (n === this.#have) {
@@ -174,7 +172,7 @@ export class Connection {
   #confirmSeen(events: WireEvent[]): void {
     const asks = (event: WireEvent) =>
       event.type === "tool_approval" && event.decision === "requested";
-    if (!this.store.ended && events.some(asks)) this.#send({ kind: "attend" });
+    if (!this.store.ended && events.some(asks)) this.#send({ kind: "watch" });
   }
 
   #advance(n: number): void {

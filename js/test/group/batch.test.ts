@@ -19,7 +19,7 @@ beforeEach(async () => {
   document.body.replaceChildren();
   const labels = Array.from({ length: 200 }, (_, i) => `prompt <${i}>`);
   model = new Traits({ labels, states: ".".repeat(200), figures: {}, opened: "" });
-  view = new BatchView(model, registry);
+  view = new BatchView(model as never, registry);
   document.body.append(view.root);
   view.arrive();
   await settled();

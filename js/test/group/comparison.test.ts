@@ -4,7 +4,7 @@ import type { Widget } from "../../src/host/hub";
 import { Registry } from "../../src/host/registry";
 import type { WireEvent } from "../../src/protocol/events";
 import type { FromKernel } from "../../src/protocol/frames";
-import type { Model } from "../../src/protocol/model";
+import type { Model } from "../../src/run/model";
 import { pixels, settled } from "../chart/canvas";
 import { FakeModel } from "../fake_model";
 import { Traits } from "./traits";

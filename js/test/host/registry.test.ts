@@ -3,11 +3,10 @@ import runtime from "../../src/entries/index";
 import makeStub from "../../src/entries/stub";
 import { hubOf } from "../../src/host/hub";
 import { Posts } from "../../src/host/posts";
-import type { RuntimeMessage } from "../../src/host/runtime";
-import type { ModuleName } from "../../src/markdown";
 import type { WireEvent } from "../../src/protocol/events";
-import type { FromKernel } from "../../src/protocol/frames";
-import type { Model } from "../../src/protocol/model";
+import type { FromKernel, RuntimeMessage } from "../../src/protocol/frames";
+import type { ModuleName } from "../../src/protocol/traits";
+import type { Model } from "../../src/run/model";
 import { FakeModel } from "../fake_model";
 import { end, painted, START, Stage, text } from "../stage";
 
@@ -65,7 +64,7 @@ test("after a reload the html is there before the model", async () => {
   const uid = "reloaded";
   const frozen = freeze(uid);
   expect(frozen.textContent).toBe("static");
-  const snapshot = { n: 3, events: [START, text("Answer"), end()], metrics: null };
+  const snapshot = { n: 3, events: [START, text("Answer"), end()] };
   new Stage({ uid, snapshot });
   await painted();
   expect(frozen.querySelector<HTMLElement>(".nbstream")?.dataset.status).toBe("done");
@@ -159,13 +158,13 @@ function load(bundle: string, signal = new AbortController().signal) {
     model: {
       get: () => bundle,
       on: (_, callback) => callbacks.push(callback),
-      send: (message) => message.kind === "part" && asked.push(message.name),
+      send: (message) => message.kind === "module" && asked.push(message.name),
     },
   });
   const say = (message: RuntimeMessage) => {
     for (const callback of callbacks) callback(message);
   };
-  const answer = (name: ModuleName, code: string) => say({ kind: "part", name, code });
+  const answer = (name: ModuleName, code: string) => say({ kind: "module", name, code });
   return { asked, answer, say };
 }
 

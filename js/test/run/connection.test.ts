@@ -85,7 +85,7 @@ describe("repair", () => {
   });
 
   test("a snapshot is the beginning, and the kernel is asked for what came since", () => {
-    const snapshot = { n: 4, events: [START, text("so far")], metrics: null };
+    const snapshot = { n: 4, events: [START, text("so far")] };
     const model = new FakeModel({ snapshot });
     const connection = connect(model);
     expect(connection.store.text).toBe("so far");
