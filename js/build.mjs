@@ -8,6 +8,13 @@ import { build, context } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../nbstream/static");
 
+/** What is not in the first load. */
+const modules = {
+  chart: "chart/module",
+  languages: "markdown/lazy/languages",
+  math: "markdown/lazy/math",
+};
+
 const printSizes = {
   name: "sizes",
   setup(build) {
@@ -58,9 +65,9 @@ const builds = [
     outfile: join(out, "saved.js"),
     format: "iife",
   },
-  ...["math", "languages"].map((name) => ({
+  ...Object.entries(modules).map(([name, entry]) => ({
     ...shared,
-    entryPoints: [`src/markdown/lazy/${name}.ts`],
+    entryPoints: [`src/${entry}.ts`],
     outfile: join(out, `module-${name}.js`),
     format: "esm",
   })),

@@ -94,8 +94,8 @@ def _policy(script: str) -> str:
 
 
 def _modules(text: str) -> list[ModuleName]:
-    """What the text may need beyond the first load: formulas, rarer languages."""
+    """What the page needs beyond the first load: the chart, perhaps formulas, rarer languages."""
     languages = {name.lower() for name in _FENCE.findall(text)}
     formulas = bool(re.search(r"\$|\\\(|\\\[", text)) or "math" in languages
-    wanted: dict[ModuleName, bool] = {"math": formulas, "languages": bool(languages - _KNOWN)}
+    wanted: dict[ModuleName, bool] = {"chart": True, "math": formulas, "languages": bool(languages - _KNOWN)}
     return [name for name, needed in wanted.items() if needed]

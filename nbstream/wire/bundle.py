@@ -25,7 +25,8 @@ def bundled(name: str) -> str:
 
 def bundle_id() -> str:
     """Changes whenever the front end does: two of them may meet in one page."""
-    return sha256((bundled("nbstream.js") + bundled("nbstream.css")).encode()).hexdigest()[:12]
+    files = ("nbstream.js", "nbstream.css", "module-chart.js")
+    return sha256("".join(map(bundled, files)).encode()).hexdigest()[:12]
 
 
 def bundle() -> Bundle:

@@ -11,9 +11,9 @@ import { stream } from "../views/stream";
 export function widgetKinds(loadModule: LoadModule): (kind: unknown) => Kind {
   const one = stream(loadModule);
   const others = new Map<WidgetKind, Kind>([
-    ["group", comparison],
+    ["group", comparison(loadModule)],
     ["batch", batch],
-    ["chart", chart],
+    ["chart", chart(loadModule)],
     ["table", table],
   ]);
   return (kind) => others.get(kind as WidgetKind) ?? one;

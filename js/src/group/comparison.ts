@@ -1,6 +1,7 @@
 import { button, h, setAttribute, setText, toggle } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
 import type { WidgetKind, Widgets, WidgetView } from "../host/kind";
+import type { LoadModule } from "../markdown";
 import type { GroupRequest } from "../protocol/requests";
 import type { GroupTraits } from "../protocol/traits";
 import type { Connection } from "../run/connection";
@@ -122,9 +123,10 @@ export class ComparisonView implements WidgetView, Painted {
   constructor(
     private readonly model: GroupModel,
     private readonly widgets: Widgets,
+    loadModule: LoadModule,
   ) {
     const names = model.get("names");
-    this.#chart = new RatesChart(names);
+    this.#chart = new RatesChart(names, loadModule);
     this.#panes = names.map((name, place) => new Pane(name, place, model));
     this.#grid.append(...this.#panes.map((pane) => pane.node));
     this.#stop = button("stop-all", "Stop all", "stop", () => {
@@ -214,6 +216,8 @@ export class ComparisonView implements WidgetView, Painted {
   }
 }
 
-export const comparison: WidgetKind = (model, widgets) => ({
-  create: () => new ComparisonView(model as unknown as GroupModel, widgets),
-});
+export function comparison(loadModule: LoadModule): WidgetKind {
+  return (model, widgets) => ({
+    create: () => new ComparisonView(model as unknown as GroupModel, widgets, loadModule),
+  });
+}

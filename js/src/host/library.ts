@@ -15,10 +15,15 @@ const PATIENCE = 2000;
 
 /** Modules that are not in the first load, fetched from one kernel of the page or, if it is silent, the next. */
 export class Library {
+  /** `own`: modules that came with the first load, but are not evaluated with it. */
+  constructor(private readonly own: Partial<Record<ModuleName, () => Promise<unknown>>> = {}) {}
+
   #kernels = new Set<RuntimeModel>();
   #wanted = new Map<ModuleName, Wanted>();
 
   readonly load: LoadModule = (name) => {
+    const own = this.own[name];
+    if (own) return own();
     let wanted = this.#wanted.get(name);
     if (wanted === undefined) {
       let arrive: Wanted["arrive"] = () => {};

@@ -72,6 +72,7 @@ export class StreamView implements WidgetView, Painted {
     if (options.chart !== false) {
       this.#chart = new Chart(
         store,
+        loadModule,
         (panel) => this.#bar.after(panel),
         (time) => void this.#seek(time),
         options.chart,

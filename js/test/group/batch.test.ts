@@ -3,12 +3,10 @@ import { widgetKinds } from "../../src/entries/kinds";
 import { BatchView } from "../../src/group/batch";
 import { Registry } from "../../src/host/registry";
 import { settled } from "../chart/canvas";
+import { loadModule } from "../stage";
 import { Traits } from "./traits";
 
-const registry = new Registry(
-  document,
-  widgetKinds(() => Promise.reject(new Error("no kernel to ask"))),
-);
+const registry = new Registry(document, widgetKinds(loadModule));
 
 let model: Traits;
 let view: BatchView;
