@@ -97,5 +97,9 @@ def _modules(text: str) -> list[ModuleName]:
     """What the page needs beyond the first load: the chart, perhaps formulas, rarer languages."""
     languages = {name.lower() for name in _FENCE.findall(text)}
     formulas = bool(re.search(r"\$|\\\(|\\\[", text)) or "math" in languages
-    wanted: dict[ModuleName, bool] = {"chart": True, "math": formulas, "languages": bool(languages - _KNOWN)}
+    wanted: dict[ModuleName, bool] = {
+        "chart": True,
+        "math": formulas,
+        "languages": bool(languages - _KNOWN),
+    }
     return [name for name, needed in wanted.items() if needed]

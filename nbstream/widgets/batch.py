@@ -103,6 +103,7 @@ class BatchView(PageWidget):
         old, self._shown = self._shown, None
         if index is not None and 0 <= index < len(self.batch.streams):
             self._shown = self.pane(self.batch.streams[index])
+            self._shown.stops_unseen = False
         with self.hold_sync():
             self.opened = self._shown.uid if self._shown else ""
             self.children = [self._shown.model_id] if self._shown else []

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import msgspec
 import traitlets as t
 
+from nbstream import host
 from nbstream.events import RunEnd, StreamEvent
 from nbstream.fold.transcript import Status
 from nbstream.runs.portal import aside, on_portal, portal
@@ -25,9 +26,12 @@ from nbstream.wire.protocol import (
     Hello,
     History,
     Measured,
+    Seen,
     Snapshot,
     Stop,
     ToKernel,
+    Unseen,
+    Watch,
     request,
 )
 
@@ -36,6 +40,8 @@ from .ticker import ticker
 
 #: Seconds between two updates of the figures in the status line.
 METRICS_INTERVAL = 0.25
+#: Seconds in which another page may say that it sees a run.
+GRACE = 2.0
 
 
 class StreamView(PageWidget):
@@ -55,6 +61,10 @@ class StreamView(PageWidget):
     usage = t.Dict(allow_none=True, read_only=True)
     metrics = t.Dict(read_only=True)
 
+    #: Whether the run is stopped when nobody can see it any more, nor hold it.
+    stops_unseen = True
+    _open: ClassVar[weakref.WeakSet[StreamView]] = weakref.WeakSet()
+
     def __init__(self, stream: Stream, **options: Any) -> None:
         self._stream: Stream | None = stream
         self._weak = weakref.ref(stream)
@@ -66,10 +76,12 @@ class StreamView(PageWidget):
         self._said: dict[str, Any] = {}
         self._final: bytes | None = None
         self._when_ended: list[Callable[[], None]] = []
+        self._unseen: object | None = None
         super().__init__(options={"title": stream.title, **options})
         self.set_trait("model", stream.source.model)
         self.set_trait("interruptible", kernel_is_deaf())
         self.on_msg(self._heard)
+        StreamView._open.add(self)
         self._follow()
 
     @property
@@ -84,6 +96,7 @@ class StreamView(PageWidget):
 
     def close(self) -> None:
         ticker.forget(self)
+        StreamView._open.discard(self)
         self._stream = None
         super().close()
 
@@ -205,9 +218,14 @@ class StreamView(PageWidget):
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
         stream = self.stream
-        if stream is not None:
+        said = request(message, ToKernel)
+        if stream is not None and not isinstance(said, Unseen):
             stream.attend()
-        match request(message, ToKernel):
+        match said:
+            case Watch():
+                self._unseen = None
+            case Unseen() if stream is not None and self.stops_unseen:
+                self._ask_who_sees()
             case Hello(have):
                 self._say_again(have)
             case AskHistory():
@@ -219,6 +237,21 @@ class StreamView(PageWidget):
                 send(self, heard)
             case Approve(call_id, decision) if stream is not None:
                 stream.approve(call_id, decision == "approved")
+
+    def _ask_who_sees(self) -> None:
+        """A page has lost its views. Where no other has one, the run may be nobody's."""
+        self._unseen = asked = object()
+        question: Seen = {"kind": "seen"}
+        send(self, question)
+        portal().call_soon_threadsafe(portal().call_later, GRACE, self._let_go, asked)
+
+    def _let_go(self, asked: object) -> None:
+        stream = self.stream
+        if stream is None or stream.ended or self._unseen is not asked:
+            return
+        others = [each for each in list(StreamView._open) if each.stream is stream]
+        if all(each._unseen is not None for each in others) and not host.holds(stream):
+            stream.stop()
 
     def _tell_history(self) -> None:
         told: History = {"kind": "history", "events": history(self._log.events)}

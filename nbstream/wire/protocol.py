@@ -104,8 +104,14 @@ class Ack(TypedDict):
     action: Literal["stop"]
 
 
+class Seen(TypedDict):
+    """Does anybody see the run? Who does says watch."""
+
+    kind: Literal["seen"]
+
+
 #: What a stream's widget hears.
-FromKernel = Frame | Frames | Beat | History | Ack
+FromKernel = Frame | Frames | Beat | History | Ack | Seen
 
 Point = Annotated[
     list[float],
@@ -182,7 +188,7 @@ class Watch(Request, tag="watch"):
 
 
 class Unseen(Request, tag="unseen"):
-    """Every view of the run has left the page."""
+    """Every view of the run has left the page, which is still there."""
 
 
 class Approve(Request, tag="approve"):

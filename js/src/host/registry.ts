@@ -5,6 +5,7 @@ import type { Model } from "../run/model";
 import type { Widget } from "./hub";
 import type { AnyModel, Behaviour, WidgetKind, Widgets, WidgetView } from "./kind";
 import { Posts } from "./posts";
+import { Presence } from "./presence";
 import type { RuntimeModel } from "./runtime";
 
 /** A widget of the page, and where it is shown. */
@@ -27,6 +28,7 @@ export class Registry implements Widgets {
   #entries = new Set<Entry>();
   #listeners = new Set<() => void>();
   #posts = new Posts();
+  #presence = new Presence();
 
   constructor(
     private readonly document: Document,
@@ -153,6 +155,8 @@ export class Registry implements Widgets {
     }
     el.replaceChildren(view.root);
     view.arrive();
+    const { connection } = entry.behaviour;
+    if (connection) this.#presence.watch(connection, entry.views);
     return view;
   }
 
@@ -178,6 +182,7 @@ export class Registry implements Widgets {
       }
     }
     painter.reconnect();
+    this.#presence.look();
   }
 
   /** The kernel's side is gone: views in the page stay as they are. */

@@ -48,7 +48,12 @@ export interface Ack {
   action: "stop";
 }
 
-export type FromKernel = Frame | Frames | Beat | History | Ack;
+/** Does anybody see the run? Who does says watch. */
+export interface Seen {
+  kind: "seen";
+}
+
+export type FromKernel = Frame | Frames | Beat | History | Ack | Seen;
 
 export type Point = [series: number, time: number, value: number];
 

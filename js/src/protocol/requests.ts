@@ -21,7 +21,7 @@ export interface Watch {
   kind: "watch";
 }
 
-/** Every view of the run has left the page. */
+/** Every view of the run has left the page, which is still there. */
 export interface Unseen {
   kind: "unseen";
 }

@@ -40,6 +40,8 @@ export class Connection {
   lost = false;
   /** The kernel has forgotten this run: it was closed, or the kernel was restarted. */
   gone = false;
+  /** Whether a view of it stands in the page; null before the first. */
+  #visible: boolean | null = null;
   #have = 0;
   /** The frame up to which the answer that is under way reaches. */
   #coming = 0;
@@ -72,6 +74,14 @@ export class Connection {
     return this.model.get("options") ?? {};
   }
 
+  /** A view of it has come into the page, or the last one has gone. */
+  set visible(visible: boolean) {
+    const before = this.#visible;
+    this.#visible = visible;
+    if (before === null || before === visible || this.over) return;
+    this.#send(visible ? { kind: "watch" } : { kind: "unseen" });
+  }
+
   /** Nothing more will come. */
   get over(): boolean {
     return this.store.ended || this.gone;
@@ -97,6 +107,9 @@ export class Connection {
       case "ack":
         this.timers.clear(this.#stopTimer);
         this.unheard = false;
+        break;
+      case "seen":
+        if (this.#visible) this.#send({ kind: "watch" });
     }
   }
 
