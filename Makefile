@@ -46,7 +46,8 @@ format: $(VENV)/.dev $(NODE_MODULES)
 
 build: $(BUNDLE)
 
-bench: $(VENV)/.dev $(BUNDLE) $(SDKS)/.done
+bench: $(VENV)/.dev $(BUNDLE) $(IPYKERNEL6) $(SDKS)/.done
+	scripts/chromium --install
 	$(BIN)/python -m bench
 
 # Universal: one resolution for every Python and platform the package supports; the demo's is a part of it.

@@ -185,7 +185,7 @@ def declaration(name: str) -> str:
         return interface(value, "", [ordered(info)], optional=True)
     if isinstance(info, inspect.StructType):
         tag = f"  kind: {json.dumps(info.tag)};\n" if info.tag else ""
-        text = interface(value, tag, [info.fields])
+        text = interface(value, tag, [info.fields], optional=bool(tag))
         if value is protocol.Figures:
             text += f"\nexport const FIGURES: Figures = {{ {defaults(info.fields)} }};\n"
         return text

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from . import host, hosts  # noqa: F401  (the hosts register with the port)
-from .adapters.models.base import ChatModel, ChatRequest, Prompt
+from .adapters.models.base import ChatModel, ChatRequest, Preview, Prompt, SecretsOf
 from .adapters.models.options import misspelt
 from .adapters.models.registry import model as find_model
 from .adapters.sources.recorded import recorded
 from .adapters.sources.source import Source
 from .adapters.transport.timeouts import Timeouts
 from .agents.approval import Approval, Choice
-from .agents.history import History, Message, as_messages, said
+from .agents.history import History, Message, as_messages, assistant_message
 from .batches.batch import StreamBatch
 from .batches.group import StreamGroup, again
 from .config import configure, setting
@@ -64,8 +64,12 @@ def stream(
     `timeout` is in seconds for the whole run, or a `Timeouts`. `retries` counts new attempts before the
     first token. `max_cost` (US dollars) and `max_seconds` stop the run there and keep what has arrived. `log`
     is a folder, or a new file, in which the run is kept as it happens: `nbstream.attach(stream.url)` follows
-    it from another program. Other keyword arguments go to the provider as they are; one that looks
-    misspelt gets a `warning` event.
+    it from another program.
+
+    `reasoning` ("low", "medium", "high", a number of tokens, or False), `tool_choice` ("auto", "none",
+    "required" or a tool's name), `cache=True`, `seed` and `user` go to each provider under its own names.
+    `extra_headers` and `extra_body` are added to the request. Other keyword arguments go to the provider as
+    they are; one that looks misspelt gets a `warning` event.
 
     Raises `UsageError` for an unknown model, and for `max_cost` with a model whose price is not known. What
     goes wrong later is raised by awaiting the stream.
@@ -124,12 +128,48 @@ def stream(
     return stream
 
 
+def preview(
+    prompt: Prompt,
+    model: str | ChatModel | None = None,
+    *,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    top_p: float | None = None,
+    tools: Iterable[Any] | None = None,
+    output_type: Any = None,
+    history: History | None = None,
+    **provider_options: Any,
+) -> Preview:
+    """What `stream` would send first, and where, with the same arguments. Sends nothing.
+
+    Raises `UsageError` for an unknown model, and for what is not a tool or a type.
+    """
+    chat = find_model(setting("model", model) or "demo")
+    request = ChatRequest.of(
+        [*(history or ()), *as_messages(prompt)],
+        system=setting("system", system),
+        temperature=setting("temperature", temperature),
+        max_tokens=setting("max_tokens", max_tokens),
+        top_p=setting("top_p", top_p),
+        **provider_options,
+    )
+    given: list[Any] = list(tools or ())
+    if output_type is not None or any(not isinstance(each, dict) for each in given):
+        from .agents.turn import request_for
+
+        request = request_for(chat, request, given, output_type)
+    elif given:
+        request.tools = given
+    return chat.preview(request)
+
+
 def _remember(stream: Stream, history: History, messages: list[Message]) -> None:
     transcript = stream.transcript  # and not the stream, which would keep itself alive
 
     def add(event: StreamEvent) -> None:
         if isinstance(event, RunEnd) and (transcript.text or transcript.refusal):
-            history.add([*messages, said(transcript)])
+            history.add([*messages, assistant_message(transcript)])
 
     stream.follow(add)
 
@@ -149,7 +189,7 @@ def _asking(chat: ChatModel, request: ChatRequest) -> Source:
         model=chat.name,
         provider=chat.provider,
         restartable=True,
-        secrets=chat.secrets(),
+        secrets=SecretsOf(chat, request),
     ).warned(misspelt(request.options))
 
 

@@ -18,6 +18,7 @@ from nbstream.events import (
     ContentPart,
     IterationEnd,
     IterationStart,
+    RefusalDelta,
     Reset,
     RunEnd,
     StepEnd,
@@ -541,6 +542,57 @@ async def test_what_does_not_fit_is_an_error_with_the_text():
         assert caught.value.errors
         assert stream.text == text
         assert legal(stream.events)
+
+
+@pytest.mark.parametrize("end", ["length", "unknown", "content_filter", "pause", None])
+async def test_an_answer_without_a_good_end_counts_where_it_is_whole(end):
+    def model(text: str) -> nb.Scripted:
+        class Ending(nb.Scripted):
+            async def events(self, request: ChatRequest):
+                yield TextDelta(0, text)
+                if end is not None:
+                    yield RunEnd(end, incomplete=True)
+
+        return Ending("x", delay=0)
+
+    response = await nb.stream("bees", model=model(GOOD), output_type=Poem)
+    assert response.output == Poem(title="Bees", lines=["buzz"])
+    for text, output_type in ((GOOD[:20], Poem), ("12", int), ("", Poem)):
+        with pytest.raises(nb.OutputValidationError) as caught:
+            await nb.stream("bees", model=model(text), output_type=output_type)
+        assert caught.value.text == text
+        assert caught.value.errors
+
+
+async def test_a_refusal_and_calls_without_end_are_no_output():
+    with pytest.raises(nb.OutputValidationError, match="refused") as caught:
+        await nb.stream("x", model=scripted([RefusalDelta(0, "No.")]), output_type=Poem)
+    assert caught.value.text == "No."
+    model = scripted(call("add", {"a": 1, "b": 1}))
+    stream = nb.Agent(model, [add], max_iterations=2, output_type=Poem).stream("go")
+    with pytest.raises(nb.OutputValidationError, match="gave no answer"):
+        await stream
+    assert legal(stream.events)
+
+
+async def test_arguments_that_are_no_object_go_back_as_one():
+    for given in ([1], "x", None, 7):
+        said = [
+            ToolCallStart("c1", 1, "add"),
+            ToolCallDelta("c1", json.dumps(given)),
+            ToolCallEnd("c1", given),
+        ]
+        model = scripted(said, "ok")
+        await nb.Agent(model, [add]).run("go")
+        (asked,) = model.requests[1].messages[1]["tool_calls"]
+        assert isinstance(json.loads(asked["function"]["arguments"]), dict)
+    quoted = json.dumps(json.dumps({"a": 1, "b": 2}))
+    said = [ToolCallStart("c1", 1, "add"), ToolCallDelta("c1", quoted)]
+    model = scripted([*said, ToolCallEnd("c1", json.loads(quoted))], "ok")
+    response = await nb.Agent(model, [add]).run("go")
+    assert response.tool_calls[0].result == 3
+    (asked,) = model.requests[1].messages[1]["tool_calls"]
+    assert json.loads(asked["function"]["arguments"]) == {"a": 1, "b": 2}
 
 
 async def test_one_repair():

@@ -40,14 +40,13 @@ INNER = {"adapters": ["transport", "wires", "models", "sources"]}
 #: Arrows that still go up or around, to be removed: (from, to).
 KNOWN = {
     ("adapters.models.base", "render.response"),
-    ("hosts.output", "hosts.notebook"),
 }
 
 #: Libraries that one room, or one folder, alone may import.
 EDGES = {
     "anywidget": "widgets.base",
     "ipywidgets": "widgets.base",
-    "IPython": "hosts",
+    "IPython": "hosts.shell",
     "litellm": "adapters.models.litellm",
     "marimo": "hosts.marimo",
     "pydantic": "agents.schema",

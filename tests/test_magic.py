@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -62,6 +63,16 @@ def test_names_are_filled_in_and_other_braces_are_not(shell):
     printed = shell.run(f"%%stream quick --dry-run\n{prompt}").printed
     assert 'In Oslo: 2 {"json": {"a": 1}} \\frac{a}{b} %load_ext nbstream' in printed
     assert prompt in shell.run(f"%%stream quick --dry-run --no-interpolate\n{prompt}").printed
+
+
+def test_the_cell_says_what_was_filled_in_and_sends_no_key(shell):
+    shell.run("import os\ncity = 'Oslo'\napi_key = 'sk-userkey-1234567890'")
+    html = shell.run("%%stream quick\nhello {city} {os.environ}").outputs[0]["data"]["text/html"]
+    assert "filled in: {city}" in html
+    assert "{os.environ} was left as typed: modules" in html
+    refused = shell.run("%%stream quick\nhello {api_key}")
+    assert "looks like a key" in refused.error
+    assert "1234567890" not in refused.error
 
 
 def test_a_traceback_can_be_asked_about(shell):
@@ -251,3 +262,16 @@ def test_unloading_gives_back_everything():
             assert kernel.run("%unload_ext nbstream").status == "ok"
         assert kernel.run("print([b for a, b in zip(before, held()) if a != b])").printed == "[]\n"
         assert "UsageError" in kernel.run("%%stream demo\nhello").printed
+
+
+def test_a_dry_run_shows_where_it_goes_and_the_whole_body(shell):
+    line = "m --api-base http://127.0.0.1:9/v1?api_key=hidden-4711 -t 0.5 --reasoning low --seed 7"
+    printed = shell.run(f"%%stream {line} -o min_p 0.1 --dry-run\nhello").printed
+    assert "POST http://127.0.0.1:9/v1/chat/completions" in printed
+    assert "hidden-4711" not in printed
+    body = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])
+    assert body["messages"] == [{"role": "user", "content": "hello"}]
+    assert {"temperature": 0.5, "reasoning_effort": "low", "seed": 7, "min_p": 0.1}.items() <= (
+        body.items()
+    )
+    assert "no provider is called" in shell.run("%%stream opnai/gpt-4o --dry-run\nhi").error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nbstream.adapters.models.base import ChatModel, ChatRequest, Prompt
@@ -141,11 +141,16 @@ class Agent:
         """This agent as a tool of another: each call is a conversation of its own, shown in its place."""
         called = name or self.name or "agent"
 
-        async def ask(prompt: str) -> Stream:
+        def ask(prompt: str) -> Stream:
             return self.fork(0).stream(prompt, title=called)
 
         about = description or self.description or self.system or f"Asks {called}."
-        return Tool(ask, name=called, description=about)
+        return _AgentTool(self, ask, name=called, description=about)
+
+    @property
+    def bound(self) -> bool:
+        """Whether its tools, or what says which of them ask, are async."""
+        return any(tool.bound for tool in self.tools) or self._approval().bound(self.tools)
 
     def _approval(self) -> Approval:
         return Approval(self.approve, timeout=self.approval_timeout, default=self.approval_default)
@@ -158,6 +163,16 @@ class Agent:
         model = f"{self.model.provider}/{self.model.name}" if self.model else "the configured model"
         tools = ", ".join(tool.name for tool in self.tools)
         return f"<Agent {self.name or model}{f' with {tools}' if tools else ''}>"
+
+
+class _AgentTool(Tool):
+    def __init__(self, agent: Agent, ask: Callable[[str], Stream], **options: Any) -> None:
+        super().__init__(ask, **options)
+        self._agent = agent
+
+    @property
+    def bound(self) -> bool:
+        return self._agent.bound
 
 
 def _filled(text: Any, names: Mapping[str, Any]) -> Any:

@@ -1,11 +1,19 @@
-"""A conversation: its turns, each from a prompt to the last answer to it."""
+"""A conversation: its turns, each from a prompt to the last answer to it.
+
+A message of the assistant may hold, beside what everybody's form says, a `carry`: the answer in its
+provider's own form, which that provider gets back.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, overload
+
+from nbstream.events.carry import fingerprint
+from nbstream.events.errors import UsageError
+from nbstream.events.json import decode_json
 
 Message = dict[str, Any]
 
@@ -62,10 +70,17 @@ def as_messages(prompt: str | Iterable[Message]) -> list[Message]:
     """A prompt as messages."""
     if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}]
-    return [dict(message) for message in prompt]
+    messages: list[Message] = []
+    for message in prompt:
+        if not isinstance(message, Mapping):
+            raise UsageError(
+                f"A message is an object with role and content, not {type(message).__name__}."
+            )
+        messages.append(dict(message))
+    return messages
 
 
-def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
+def assistant_message(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     """The assistant's message that a model's answer amounts to, with the tool `calls` it made."""
     message: Message = {"role": "assistant", "content": transcript.text or transcript.refusal}
     if calls:
@@ -93,7 +108,26 @@ def said(transcript: Any, calls: Sequence[Any] = ()) -> Message:
     ]
     if signed:
         message["thinking_blocks"] = signed
+    if transcript.carry:
+        message["carry"] = {**transcript.carry, "of": fingerprint(message["content"])}
     return message
+
+
+def renamed(value: Any, names: dict[str, str]) -> Any:
+    """A `carry` in which calls have the ids that they have in this run."""
+    if isinstance(value, dict):
+        return {
+            names.get(key, key): names.get(inner, inner)
+            if key in _IDS and isinstance(inner, str)
+            else renamed(inner, names)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [renamed(inner, names) for inner in value]
+    return value
+
+
+_IDS = {"id", "call_id", "tool_use_id"}
 
 
 def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
@@ -109,9 +143,26 @@ def _signatures(parts: Sequence[Any]) -> dict[str, Message]:
 
 
 def _arguments(call: Any) -> str:
-    if call.error:
+    """The arguments as the text of a JSON object, which every server takes, whatever the model wrote."""
+    if call.error or call.arguments is None:
         return "{}"
-    return call.arguments_text or json.dumps(call.arguments or {}, ensure_ascii=False)
+    if text := _own_words(call):
+        return text
+    arguments = call.arguments
+    given = arguments if isinstance(arguments, dict) else {"arguments": arguments}
+    try:
+        return json.dumps(given, ensure_ascii=False)
+    except (RecursionError, TypeError, ValueError):
+        return "{}"
+
+
+def _own_words(call: Any) -> str:
+    """What the model wrote, where that is an object of JSON: a server's cache knows it."""
+    text = call.arguments_text
+    try:
+        return text if text and isinstance(decode_json(text), dict) else ""
+    except ValueError:
+        return ""
 
 
 def result_message(call_id: str, text: str) -> Message:

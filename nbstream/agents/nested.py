@@ -13,6 +13,9 @@ from nbstream.events.errors import NbstreamError
 from nbstream.runs.iterator import StreamIterator, every_event
 from nbstream.runs.stream import Stream
 
+from .call_ids import path_segment
+from .user_code import Interrupted
+
 
 class Nested:
     """The events of `stream`, addressed to `step` of the outer run.
@@ -28,10 +31,10 @@ class Nested:
         self.step = step
         structured = stream.source.turn is not None and stream.source.turn.structured
         self._head = StepStart(step, index, agent, structured, run=run)
-        self._prefix = f"{run or step}/"
+        self._prefix = f"{run or path_segment(step)}/"
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
-        """Raises what ended the inner run. Leaving it early stops the inner run."""
+        """Raises what ended the inner run, also `Interrupted`. Leaving it early stops the inner run."""
         began = time.monotonic()
         yield self._head
         reader = StreamIterator(self.stream, every_event)
@@ -45,19 +48,21 @@ class Nested:
         finally:
             reader.close()
         yield self._end(began)
+        turn = self.stream.source.turn
+        if turn is not None and turn.interrupted:  # it was meant for the whole
+            raise Interrupted
 
-    def decide(self, call_id: str, approved: bool) -> bool:
+    def settle(self, approval_id: str, approved: bool) -> bool:
         """Answer a tool call of the inner run that waits for approval."""
-        if not call_id.startswith(self._prefix):
-            return False
-        return self.stream.approve(call_id[len(self._prefix) :], approved)
+        turn = self.stream.source.turn
+        return turn is not None and turn.settle(approval_id, approved)
 
-    def farewell(self) -> list[StreamEvent]:
+    def closing_events(self) -> list[StreamEvent]:
         """What is left to say when the outer run ends first."""
         turn = self.stream.source.turn
         if turn is None or self.stream.ended:
             return []
-        return [self._addressed(event) for event in turn.farewell()]
+        return [self._addressed(event) for event in turn.closing_events()]
 
     def _end(self, began: float) -> StepEnd:
         duration = round(time.monotonic() - began, 4)

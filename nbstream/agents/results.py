@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import msgspec
+
+from nbstream.events.json import MAX_DEPTH, depth_exceeds
 
 #: What is kept of one result, in characters, and the rows of a table.
 MAX_TEXT = 100_000
@@ -39,16 +42,42 @@ def result_of(value: Any) -> Result:
     if (table := _table(value)) is not None:
         return Result(table, table)
     if isinstance(value, str):
-        return Result(_bounded(value), _bounded(value))
+        return Result(bounded(value), bounded(value))
     content = plain(value)
     text = content if isinstance(content, str) else msgspec.json.encode(content).decode()
     if len(text) > MAX_TEXT:
-        content = text = _bounded(text)
+        content = text = bounded(text)
     return Result(content, text)
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON has it: dataclasses and models as objects, what JSON cannot hold as its `str`."""
+    """The value as JSON has it: dataclasses and models as objects, what JSON cannot hold as its `str`.
+
+    So is what is nested deeper than JSON from outside may be, and what holds itself.
+    """
+    try:
+        content = _builtins(value)
+        if depth_exceeds(content, MAX_DEPTH):
+            return bounded(msgspec.json.encode(content).decode())
+        # JSON has no NaN: the encoder writes null, which would be an answer of its own
+        return _finite(content) if b"null" in msgspec.json.encode(content) else content
+    except RecursionError:
+        return f"[a {type(value).__name__} that is nested too deep to be shown]"
+    except (TypeError, ValueError):  # keys that JSON cannot have: dates, tuples
+        return bounded(str(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _builtins(value: Any) -> Any:
     return msgspec.to_builtins(value, str_keys=True, enc_hook=_other)
 
 
@@ -57,7 +86,7 @@ def _other(value: Any) -> Any:
         return value.model_dump(mode="json")
     if hasattr(value, "tolist"):  # numpy
         return value.tolist()
-    return _bounded(str(value))
+    return bounded(str(value))
 
 
 def _image(value: Any) -> Image | None:
@@ -98,14 +127,15 @@ def _table(value: Any) -> str | None:
     lines = [columns, ["---"] * len(columns), *shown]
     text = "\n".join(f"| {' | '.join(_cell(item) for item in line)} |" for line in lines)
     left = len(value) - len(shown)
-    return _bounded(f"{text}\n\n… {left:,} more rows" if left > 0 else text)
+    return bounded(f"{text}\n\n… {left:,} more rows" if left > 0 else text)
 
 
 def _cell(value: Any) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 
-def _bounded(text: str) -> str:
+def bounded(text: str) -> str:
+    """The text, cut after `MAX_TEXT` characters with a word about the rest."""
     if len(text) <= MAX_TEXT:
         return text
     return f"{text[:MAX_TEXT]}\n… {len(text) - MAX_TEXT:,} more characters"

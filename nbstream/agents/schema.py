@@ -5,14 +5,15 @@ This is the one room that imports pydantic, and only when a schema is made.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-import msgspec
-
 from nbstream.events.errors import OutputValidationError, UsageError
+from nbstream.events.nearly import FENCED, fit, read_nearly
 
 REPAIR = "`repair=True` asks the model once more; the error's `text` is the whole answer."
 
@@ -38,15 +39,15 @@ class Schema:
 
         try:
             adapter = pydantic.TypeAdapter(output_type)
-            json = adapter.json_schema()
-        except (pydantic.errors.PydanticUserError, TypeError) as error:
+            json = _with_root(adapter.json_schema())
+        except Exception as error:  # pydantic's own, and whatever the hints of the type raise
             raise UsageError(
                 f"{output_type!r} has no JSON schema.",
                 hint="output_type is a pydantic model, a type such as list[str], or a JSON schema.",
             ) from error
         name = getattr(output_type, "__name__", "output")
         if json.get("type") == "object" or "properties" in json:
-            return cls({"title": name, **json}, adapter.validate_python)
+            return cls({"title": name, **json}, _unwrapping(adapter, json))
         definitions = {"$defs": json.pop("$defs")} if "$defs" in json else {}
         wrapped = {
             "title": re.sub(r"\W", "_", name),
@@ -78,7 +79,7 @@ class Schema:
             for p in docstring_parser.parse(inspect.getdoc(function) or "").params
         }
         parameters = []
-        for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        for parameter in _signature(function):
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
                 raise UsageError(
                     f"A model cannot call {_name(function)}: it names its arguments.",
@@ -95,8 +96,11 @@ class Schema:
 
         arguments.__annotations__ = {p.name: p.annotation for p in parameters}
         arguments.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        adapter: Any = pydantic.TypeAdapter(arguments)  # type: ignore[arg-type]
-        json = _without_titles(adapter.json_schema())
+        try:
+            adapter: Any = pydantic.TypeAdapter(arguments)  # type: ignore[arg-type]
+            json = _without_titles(adapter.json_schema())
+        except Exception as error:  # pydantic's own, and whatever the hints raise
+            raise _unusable(function, parameters) from error
         json.setdefault("properties", {})
 
         def check(value: Any) -> Any:
@@ -117,17 +121,26 @@ class Schema:
             raise OutputValidationError("; ".join(errors), errors=list(errors)) from None
 
     def parse(self, text: str) -> Any:
-        """The value of JSON text, also in a fenced block. Raises `OutputValidationError`."""
-        fenced = re.fullmatch(r"\s*```\w*\n(.*?)\n?```\s*", text, re.DOTALL)
+        """The value of JSON text, or nearly JSON. Raises `OutputValidationError`."""
+        return self.read(text)[0]
+
+    def read(self, text: str) -> tuple[Any, str]:
+        """The value of JSON text, and what had to be mended for it, "" where nothing had."""
         try:
-            value = msgspec.json.decode(fenced.group(1) if fenced else text)
-        except msgspec.DecodeError as error:
+            value, mended = read_nearly(text)
+        except ValueError as error:
             raise OutputValidationError(
                 f"The answer is not JSON: {error}.", text=text, errors=[str(error)], hint=REPAIR
             ) from None
+        if mended == FENCED and text.strip().startswith("```") and text.strip().endswith("```"):
+            mended = ""  # nothing but the block, which says the same
         try:
-            return self.check(value)
+            return self.check(value), mended
         except OutputValidationError as error:
+            fitted, changed = fit(value, self.json)
+            if changed:
+                with contextlib.suppress(OutputValidationError):
+                    return self.check(fitted), "JSON inside a string"
             raise OutputValidationError(
                 f"The answer does not fit the output type: {error.message}",
                 text=text,
@@ -137,6 +150,70 @@ class Schema:
 
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def _signature(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters with their hints resolved. Raises `UsageError` where that cannot be had."""
+    with suppress(Exception):  # a hint is an expression: it may raise anything
+        return list(inspect.signature(function, eval_str=True).parameters.values())
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"A model cannot call {_name(function)}: {error}.") from None
+    scope = getattr(inspect.unwrap(function), "__globals__", {})
+    resolved: list[inspect.Parameter] = []
+    for parameter in parameters:
+        hint = parameter.annotation
+        try:
+            hint = eval(hint, scope) if isinstance(hint, str) else hint
+        except Exception as error:
+            raise _no_type(function, parameter, f"{type(error).__name__}: {error}") from None
+        resolved.append(parameter.replace(annotation=hint))
+    return resolved  # what cannot be had is the hint of what it returns, which no model has to give
+
+
+def _unusable(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> UsageError:
+    """The error that names the parameter a model cannot give."""
+    import pydantic
+
+    for parameter in parameters:
+        try:
+            pydantic.TypeAdapter(parameter.annotation).json_schema()
+        except Exception as error:
+            return _no_type(function, parameter, str(error).splitlines()[0])
+    return UsageError(f"A model cannot call {_name(function)}: its parameters have no JSON schema.")
+
+
+def _no_type(function: Callable[..., Any], parameter: inspect.Parameter, why: str) -> UsageError:
+    return UsageError(
+        f"A model cannot call {_name(function)}: it cannot give the parameter {parameter.name!r} ({why}).",
+        hint="Parameters are text, numbers, lists, dicts, enums, dataclasses or pydantic models, "
+        "and their types are there when the program runs.",
+    )
+
+
+def _with_root(json: dict[str, Any]) -> dict[str, Any]:
+    """A schema that refers to one of its definitions as a whole, as recursive types do, with that at its root."""
+    prefix = "#/$defs/"
+    reference = json.get("$ref", "")
+    if not reference.startswith(prefix):
+        return json
+    return {**json["$defs"][reference.removeprefix(prefix)], "$defs": json["$defs"]}
+
+
+def _unwrapping(adapter: Any, json: dict[str, Any]) -> Callable[[Any], Any]:
+    """The check of an object that also takes it inside `{"value": …}`, as some models put it there."""
+
+    def check(value: Any) -> Any:
+        wrapped = isinstance(value, dict) and set(value) == {"value"}
+        if wrapped and "value" not in json.get("properties", {}):
+            try:
+                return adapter.validate_python(value)
+            except ValueError:
+                return adapter.validate_python(value["value"])
+        return adapter.validate_python(value)
+
+    return check
 
 
 def _described(hint: Any, description: Any) -> Any:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
-import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any, overload
 
+from nbstream.adapters.models.fitting import wire_name
 from nbstream.events.errors import OutputValidationError, ToolError, UsageError
-from nbstream.runs.stream import Stream
+from nbstream.events.json import MAX_DEPTH, depth_exceeds
 
+from .results import plain
 from .schema import Schema
+from .user_code import Interrupted, Loop, Progress, call_user, described, is_async
 
 #: Whether a call needs a yes first: always, never, or what a function of its arguments says.
 Approve = bool | Callable[..., Any]
-Progress = Callable[[Any], None]
 
 
 class Tool:
@@ -53,10 +52,15 @@ class Tool:
         return Schema.of_parameters(self.function)
 
     @property
+    def wire_name(self) -> str:
+        """The name as every provider takes it; the model calls the tool by this one."""
+        return wire_name(self.name)
+
+    @property
     def spec(self) -> dict[str, Any]:
         """What the model is told, in the OpenAI form."""
         function = {
-            "name": self.name,
+            "name": self.wire_name,
             "description": self.description,
             "parameters": self.schema.json,
         }
@@ -67,17 +71,42 @@ class Tool:
         """Whether it runs in a thread, which nothing can cancel."""
         return not is_async(self.function)
 
-    async def run(self, arguments: Any, progress: Progress = lambda _: None) -> Any:
-        """Check the arguments and call the function: async ones here, sync ones in a thread.
+    @property
+    def bound(self) -> bool:
+        """Whether it runs on the loop of the user's code, which then has to run."""
+        return not self.threaded
 
-        What a generator yields goes to `progress`; its value is what it returns, else the last it yielded.
-        Raises `ToolError` where the arguments do not fit or the time is up, else what the function raises.
+    def check(self, arguments: Any) -> dict[str, Any]:
+        """The keyword arguments that a model's arguments stand for, as their types. Raises `ToolError`.
+
+        They are the caller's own: nothing else holds them, not even an event.
         """
+        if depth_exceeds(arguments, MAX_DEPTH):
+            raise ToolError(f"Wrong arguments: nested more than {MAX_DEPTH} levels deep.")
         try:
-            keywords = self.schema.check(arguments)
+            keywords = self.schema.check(plain(arguments))
         except OutputValidationError as error:
             raise ToolError(f"Wrong arguments: {error.message}") from None
-        work = invoke(partial(self.function, **(keywords or {})), self.name, progress)
+        except BaseException as error:  # a validator of the user's
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted from None
+            raise ToolError(f"Wrong arguments: {described(error)}") from None
+        return dict(keywords or {})
+
+    async def call(
+        self,
+        keywords: Mapping[str, Any],
+        progress: Progress = lambda _: None,
+        *,
+        home: Loop | None = None,
+        convert: Callable[[Any], Any] = lambda value: value,
+    ) -> Any:
+        """Call the function with checked arguments: async ones at `home`, sync ones in a thread.
+
+        What a generator yields goes to `progress`; its value is what it returns, else the last it yielded.
+        Raises `ToolError` where the time is up, else as `call_user`.
+        """
+        work = call_user(partial(self.function, **keywords), self.name, progress, home, convert)
         if self.timeout is None:
             return await work
         task = asyncio.ensure_future(work)
@@ -89,6 +118,10 @@ class Tool:
             left = "; its thread goes on" if self.threaded else ""
             raise ToolError(f"{self.name} took longer than {self.timeout:g} s{left}.")
         return task.result()
+
+    async def run(self, arguments: Any, progress: Progress = lambda _: None) -> Any:
+        """Check a model's arguments, then `call`."""
+        return await self.call(self.check(arguments), progress)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -135,79 +168,11 @@ def as_tools(tools: Iterable[Any]) -> list[Tool]:
                     f"{each!r} is not a tool.", hint="A tool is a function, an Agent or @nb.tool."
                 )
             each = tool(each)
-        if each.name in made:
-            raise UsageError(f"Two tools are called {each.name!r}.", hint="@nb.tool(name=…)")
-        made[each.name] = each
+        if (same := made.get(each.wire_name)) is not None:
+            names = " and ".join(dict.fromkeys(repr(tool.name) for tool in (same, each)))
+            raise UsageError(f"Two tools are called {names}.", hint="@nb.tool(name=…)")
+        made[each.wire_name] = each
     return list(made.values())
-
-
-def is_async(function: Callable[..., Any]) -> bool:
-    function = inspect.unwrap(function)
-    call = getattr(function, "__call__", None)  # noqa: B004
-    return any(
-        inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f) for f in (function, call)
-    )
-
-
-async def invoke(work: Callable[[], Any], name: str, progress: Progress) -> Any:
-    """Call a function of any kind, async ones here and sync ones in a thread, and give its value."""
-    value = work() if is_async(work) else await _in_thread(name, work, progress)
-    if inspect.isawaitable(value) and not isinstance(value, Stream):
-        value = await value
-    if not inspect.isasyncgen(value):
-        return value
-    last = None
-    try:
-        async for last in value:
-            progress(last)
-    finally:
-        await value.aclose()
-    return last
-
-
-async def _in_thread(name: str, work: Callable[[], Any], progress: Progress) -> Any:
-    """Run `work` on a thread that neither the loop nor the interpreter waits for at its end."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-    left = threading.Event()
-
-    def tell(report: Callable[..., object], *values: Any) -> None:
-        def here() -> None:
-            if not future.done():
-                report(*values)
-
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            loop.call_soon_threadsafe(here)
-
-    def drain(value: Any) -> Any:
-        last = None
-        try:
-            while not left.is_set():
-                last = next(value)
-                tell(progress, last)
-        except StopIteration as end:
-            return last if end.value is None else end.value
-        finally:
-            value.close()
-        return None
-
-    def run() -> None:
-        try:
-            value = work()
-            tell(future.set_result, drain(value) if inspect.isgenerator(value) else value)
-        except StopIteration:
-            tell(future.set_exception, RuntimeError("the tool raised StopIteration"))
-        except BaseException as error:
-            tell(future.set_exception, error)
-
-    context = contextvars.copy_context()
-    threading.Thread(
-        target=context.run, args=(run,), name=f"nbstream tool {name}", daemon=True
-    ).start()
-    try:
-        return await future
-    finally:
-        left.set()
 
 
 def _summary(function: Callable[..., Any]) -> str:

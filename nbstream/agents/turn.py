@@ -7,16 +7,14 @@ ask the model ──calls tools──▶ run them at once, send their results �
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from nbstream.adapters.models.base import ChatModel, ChatRequest
+from nbstream.adapters.models.base import ChatModel, ChatRequest, SecretsOf
 from nbstream.adapters.sources.source import Source, Turn
 from nbstream.events import (
     ContentPart,
@@ -25,24 +23,23 @@ from nbstream.events import (
     Reset,
     RunEnd,
     StreamEvent,
-    ToolApproval,
-    ToolProgress,
-    ToolResult,
     Warning,
 )
-from nbstream.events.errors import NbstreamError, OutputValidationError, ToolError
+from nbstream.events.errors import OutputValidationError
 from nbstream.fold.parts import ToolPart
 from nbstream.fold.transcript import Transcript
 from nbstream.runs.cassettes import request_events
+from nbstream.runs.loops import running_loop
 from nbstream.runs.retry import attempts
-from nbstream.runs.stream import Stream
 
 from .approval import Approval
-from .history import History, Message, result_message, said
-from .nested import Nested
-from .results import Image, result_of
+from .call_ids import CallIds
+from .calls import ToolCalls
+from .history import History, Message, assistant_message, result_message
+from .history import renamed as with_ids
 from .schema import Schema
 from .tools import Tool, as_tools
+from .user_code import Interrupted
 
 LAST_ITERATION = (
     "You have made {n} requests and may not call tools any more. "
@@ -50,13 +47,14 @@ LAST_ITERATION = (
 )
 REPAIR = "That does not fit: {errors}. Answer again, with nothing but the corrected JSON."
 SCHEMA = "Answer with nothing but JSON that fits this schema:\n{schema}"
-NOT_RUN = {
-    "denied": "The user did not allow this call.",
-    "timeout": "Nobody answered whether this call may run, so it did not.",
-}
 STOPPED = "The user stopped this call before it gave a result."
-
-Emit = Callable[[StreamEvent], None]
+#: Finish reasons after which an answer is rarely whole, in words.
+CUT = {
+    "length": "the token limit was reached",
+    "content_filter": "the provider's content filter cut it",
+    "pause": "the provider paused it",
+    "refusal": "the model refused to go on",
+}
 
 
 class AgentTurn(Turn):
@@ -78,25 +76,21 @@ class AgentTurn(Turn):
     ) -> None:
         self._model = model
         self._request = request
-        self._tools = {tool.name: tool for tool in tools}
+        self._tools = ToolCalls(tools, approval or Approval())
         self._max_iterations = max_iterations
         self._schema = schema
         self.structured = schema is not None
         self._repairs = 1 if repair else 0
-        self._approval = approval or Approval()
         self._retries = retries
         self._history = history
         self.note = "" if history is None else history.next_turn
+        self.home = running_loop()
         self._messages = list(prompt)
         self._prompts = len(self._messages)
         self._said = Transcript()
         self._calls: list[ToolPart] = []
-        self._results: dict[str, str] = {}
-        self._running: dict[str, tuple[Tool, float]] = {}
-        self._nested: dict[str, Nested] = {}
         self._block = 0
-        self._ids: set[str] = set()
-        self._steps: dict[str, int] = {}
+        self._ids = CallIds()
 
     @property
     def source(self) -> Source:
@@ -104,8 +98,7 @@ class AgentTurn(Turn):
             events=self.events,
             model=self._model.name,
             provider=self._model.provider,
-            portable=all(tool.threaded for tool in self._tools.values()),
-            secrets=self._model.secrets(),
+            secrets=SecretsOf(self._model, self._request),
             turn=self,
         )
 
@@ -113,43 +106,44 @@ class AgentTurn(Turn):
 
     @property
     def busy(self) -> bool:
-        return bool(self._running or self._approval.waiting)
+        return self._tools.busy
 
-    def attend(self) -> None:
-        self._approval.attended = True
-        for nested in list(self._nested.values()):
-            nested.stream.attend()
+    @property
+    def bound(self) -> bool:
+        return self._tools.bound
 
-    def decide(self, call_id: str, approved: bool) -> bool:
-        return self._approval.decide(call_id, approved) or any(
-            nested.decide(call_id, approved) for nested in list(self._nested.values())
-        )
+    def watched(self) -> None:
+        self._tools.watched()
 
-    def farewell(self) -> list[StreamEvent]:
-        events = [event for nested in self._nested.values() for event in nested.farewell()]
-        for call in self._calls:
-            if call.call_id in self._results:
-                continue
-            tool, began = self._running.get(call.call_id, (None, None))
-            if tool is not None and tool.threaded and call.call_id not in self._nested:
-                events.append(
-                    Warning(
-                        f"{tool.name} runs in a thread, which cannot be cancelled: it goes on, "
-                        "and its result is dropped."
-                    )
-                )
-            events.append(ToolResult(call.call_id, "stopped", True, _since(began)))
+    def decide(self, question: str, approved: bool) -> bool:
+        return self._tools.decide(question, approved)
+
+    def settle(self, approval_id: str, approved: bool) -> bool:
+        return self._tools.settle(approval_id, approved)
+
+    def closing_events(self) -> list[StreamEvent]:
+        events = self._tools.closing_events(self._calls)
         self._remember()
         return events
 
     # ── the loop ──────────────────────────────────────────────────────────────
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
+        self._tools.home = self.home
+        try:
+            async with aclosing(self._iterations()) as events:
+                async for event in events:
+                    yield event
+        except Interrupted:
+            self.interrupted = True
+            yield RunEnd("stopped", incomplete=True)
+
+    async def _iterations(self) -> AsyncGenerator[StreamEvent, None]:
         iteration = 0
         while True:
             iteration += 1
             last = iteration >= self._max_iterations
-            if last and self._results:
+            if last and self._tools.results:
                 content = LAST_ITERATION.format(n=iteration - 1)
                 self._messages.append({"role": "user", "content": content})
             yield IterationStart(iteration)
@@ -162,119 +156,74 @@ class AgentTurn(Turn):
                     else:
                         yield event
             self._calls = [call for call in self._said.tool_calls if not call.server_side]
-            calls, usage, text = self._calls, self._said.usage, self._said.text
+            calls, said = self._calls, self._said
             if calls and last:
                 yield Warning(f"No answer within max_iterations={self._max_iterations}.")
                 for call in calls:
-                    yield self._result(call.call_id, "not run: no iteration left", error=True)
+                    yield self._tools.refuse(call, "not run: no iteration left")
             elif calls:
                 async with aclosing(self._run_tools(calls)) as events:
                     async for event in events:
                         yield event
             self._settle()
             repair = None
-            if self._schema and not calls and end.finish_reason == "stop":
-                repair = self._validate(text)
+            if self._schema is not None and (last or not calls):
+                repair, mended = self._validate(said, end)
+                if mended:
+                    yield Warning(f"the answer was mended: {mended}")
+            usage = said.usage
             if usage is not None:
                 usage = msgspec.structs.replace(usage, seq=0, time=0.0)
-            yield IterationEnd(iteration, usage, end.finish_reason)
+            yield IterationEnd(iteration, usage, end.finish_reason, end.carry)
             if repair is not None:
                 self._messages.append({"role": "user", "content": repair})
                 yield Reset(first_block, "the answer did not fit its type")
             elif last or not calls:
-                yield end
+                yield msgspec.structs.replace(end, carry=None)  # the iteration has it
                 return
 
     def _next_request(self) -> ChatRequest:
+        # a tool that must be called has been: asked for again, it would be called for ever
+        forced = self._request.tool_choice not in (None, "auto", "none") and self._tools.results
         return msgspec.structs.replace(
-            self._request, messages=[*self._request.messages, *map(dict, self._messages)]
+            self._request,
+            messages=[*self._request.messages, *map(dict, self._messages)],
+            tool_choice=None if forced else self._request.tool_choice,
         )
 
     async def _ask(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
-        """One request's events, with block numbers and call ids that are new in this run."""
+        """One request's events, with block numbers and call ids that are new in this run.
+
+        Each is a value of its own, also where the model gives one object again and again.
+        """
         self._said = Transcript()
         self._calls = []
+        self._ids.next_answer()
         shift = self._block
-        renamed: dict[str, str] = {}
         ask = partial(request_events, self._model, request)
         async with aclosing(attempts(ask, self._retries)) as events:
-            async for event in events:
-                block = getattr(event, "block", None)
+            async for given in events:
+                new: dict[str, Any] = {}
+                block = getattr(given, "block", None)
                 if block is not None:
-                    if shift:
-                        msgspec.structs.force_setattr(event, "block", block + shift)
-                    if block + shift >= self._block and not isinstance(event, Reset):
-                        self._block = block + shift + 1
-                if (call_id := getattr(event, "call_id", None)) is not None:
-                    new = renamed.get(call_id) or self._new_id(call_id)
-                    if new != call_id:
-                        msgspec.structs.force_setattr(event, "call_id", new)
-                    renamed[call_id] = new
+                    new["block"] = block + shift
+                    if not isinstance(given, Reset):
+                        self._block = max(self._block, block + shift + 1)
+                if (call_id := self._ids.of(given)) is not None:
+                    new["call_id"] = call_id
+                if isinstance(given, RunEnd) and given.carry is not None:
+                    new["carry"] = with_ids(given.carry, self._ids.renamed)
+                event, mended = self._tools.check(msgspec.structs.replace(given, **new))
+                if mended:
+                    yield Warning(mended)
                 self._said.apply(event)
                 yield event
 
-    def _new_id(self, call_id: str) -> str:
-        """Some servers number their calls anew in each answer."""
-        new, n = call_id, 1
-        while new in self._ids:
-            n += 1
-            new = f"{call_id}-{n}"
-        self._ids.add(new)
-        return new
-
-    def _settle(self) -> None:
-        """The model's answer and its tools' results become messages."""
-        if not (self._said.text or self._said.refusal or self._calls):
-            return
-        self._messages.append(said(self._said, self._calls))
-        for call in self._calls:
-            self._messages.append(
-                result_message(call.call_id, self._results.setdefault(call.call_id, STOPPED))
-            )
-        self._said = Transcript()
-        self._calls = []
-
-    def _remember(self) -> None:
-        """What was said belongs to the conversation, also where the turn was cut."""
-        self._settle()
-        history, self._history = self._history, None
-        if history is not None and len(self._messages) > self._prompts:
-            history.add(self._messages)
-
-    def _validate(self, text: str) -> str | None:
-        """Set the output, or say how to ask for a repair. Raises `OutputValidationError`."""
-        assert self._schema is not None
-        try:
-            self.output = self._schema.parse(text)
-        except OutputValidationError as error:
-            if not self._repairs:
-                raise
-            self._repairs -= 1
-            return REPAIR.format(errors="; ".join(map(str, error.errors)))
-        return None
-
-    # ── tools ─────────────────────────────────────────────────────────────────
-
     async def _run_tools(self, calls: list[ToolPart]) -> AsyncGenerator[StreamEvent, None]:
-        """Runs all calls at once; events come as they happen."""
-        queue: asyncio.Queue[StreamEvent | None] = asyncio.Queue()
-        images: dict[str, tuple[Image, ...]] = {}
-        tasks = [asyncio.ensure_future(self._run(call, queue.put_nowait, images)) for call in calls]
-        for task in tasks:
-            task.add_done_callback(lambda _: queue.put_nowait(None))
-        left = len(tasks)
-        try:
-            while left:
-                event = await queue.get()
-                if event is None:
-                    left -= 1
-                else:
-                    yield event
-            for task in tasks:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
+        async with aclosing(self._tools.run(calls)) as events:
+            async for event in events:
+                yield event
+        images = self._tools.images
         shown = [(call, image) for call in calls for image in images.get(call.call_id, ())]
         for call, image in shown:
             yield ContentPart(
@@ -286,77 +235,57 @@ class AgentTurn(Turn):
             parts = [{"type": "image_url", "image_url": {"url": image.url}} for _, image in shown]
             self._messages.append({"role": "user", "content": parts})
 
-    async def _run(self, call: ToolPart, emit: Emit, images: dict[str, tuple[Image, ...]]) -> None:
-        """One call to its result; a failing tool is told to the model and ends nothing."""
-        call_id = call.call_id
-        began: float | None = None
-        try:
-            tool = self._tool(call)
-            if await self._approval.needed(tool, call.arguments):
-                self._approval.ask(call_id)
-                emit(ToolApproval(call_id, "requested"))
-                decision = await self._approval.answer(call_id)
-                emit(ToolApproval(call_id, decision))
-                if decision != "approved":
-                    emit(self._result(call_id, NOT_RUN[decision], error=True))
-                    return
-            began = time.monotonic()
-            self._running[call_id] = tool, began
-            value = await tool.run(
-                call.arguments, lambda value: emit(ToolProgress(call_id, result_of(value).content))
+    def _settle(self) -> None:
+        """The model's answer and its tools' results become messages."""
+        if not (self._said.text or self._said.refusal or self._calls or self._said.carry):
+            return
+        self._messages.append(assistant_message(self._said, self._calls))
+        results = self._tools.results
+        for call in self._calls:
+            self._messages.append(
+                result_message(call.call_id, results.setdefault(call.call_id, STOPPED))
             )
-            if isinstance(value, Stream):
-                value = await self._follow(value, call, emit)
-            result = result_of(value)
-            images[call_id] = result.images
-            emit(self._result(call_id, result.content, text=result.text, began=began))
-        except NbstreamError as error:
-            emit(self._result(call_id, error.message, error=True, began=began))
-        except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            emit(self._result(call_id, message, error=True, began=began))
-        finally:
-            self._running.pop(call_id, None)
+        self._said = Transcript()
+        self._calls = []
 
-    def _tool(self, call: ToolPart) -> Tool:
-        if call.error:
-            raise ToolError(f"The arguments are not JSON: {call.error}")
-        tool = self._tools.get(call.name)
-        if tool is None:
-            names = ", ".join(self._tools)
-            raise ToolError(f"There is no tool {call.name!r}. Tools: {names}.")
-        return tool
+    def _remember(self) -> None:
+        """What was said belongs to the conversation, also where the turn was cut."""
+        self._settle()
+        history, self._history = self._history, None
+        if history is not None and len(self._messages) > self._prompts:
+            history.add(self._messages)
 
-    async def _follow(self, stream: Stream, call: ToolPart, emit: Emit) -> Any:
-        """A tool that answers with a stream: its events are shown, its answer is the result."""
-        name = stream.title or call.name
-        n = self._steps[name] = self._steps.get(name, 0) + 1
-        step = name if n == 1 else f"{name} {n}"
-        nested = self._nested[call.call_id] = Nested(stream, step, agent=name, run=call.call_id)
-        if self._approval.attended:
-            stream.attend()
-        async with aclosing(nested.events()) as events:
-            async for event in events:
-                emit(event)
-        response = stream.response
-        return response.text if response.output is None else response.output
+    def _validate(self, said: Transcript, end: RunEnd) -> tuple[str | None, str]:
+        """Set the output and say what had to be mended, or how to ask for a repair.
 
-    def _result(
-        self,
-        call_id: str,
-        content: Any,
-        *,
-        text: str | None = None,
-        error: bool = False,
-        began: float | None = None,
-    ) -> ToolResult:
-        text = str(content) if text is None else text
-        self._results[call_id] = f"Error: {text}" if error else text
-        return ToolResult(call_id, content, error, _since(began))
+        An answer that the provider calls cut, or does not call finished, counts where it is whole. Raises
+        `OutputValidationError`.
+        """
+        assert self._schema is not None
+        text, finish = said.text, end.finish_reason
+        try:
+            if why := _not_whole(said, end):
+                raise OutputValidationError(why, text=text or said.refusal, errors=[why])
+            self.output, mended = self._schema.read(text)
+        except OutputValidationError as error:
+            if not self._repairs or finish not in ("stop", "unknown"):
+                raise
+            self._repairs -= 1
+            return REPAIR.format(errors="; ".join(map(str, error.errors))), ""
+        return None, mended
 
 
-def _since(began: float | None) -> float | None:
-    return None if began is None else round(time.monotonic() - began, 4)
+def _not_whole(said: Transcript, end: RunEnd) -> str:
+    """Why an answer that is to have a type cannot be it, as far as that shows without reading it."""
+    if said.refusal and not said.text:
+        return "The model refused to answer."
+    if any(not call.server_side for call in said.tool_calls):
+        return "The model called tools until its last iteration and gave no answer."
+    cut = CUT.get(end.finish_reason, "it ended without a finish reason" * end.incomplete)
+    # a number that was cut is a number all the same: only what closes itself says that it is whole
+    if cut and not said.text.rstrip().endswith(("}", "]", '"', "```")):
+        return f"The answer is not whole: {cut}."
+    return ""
 
 
 def turn(
@@ -374,12 +303,31 @@ def turn(
     """
     runnable = as_tools(tools)
     schema = None if output_type is None else Schema.of(output_type)
-    if runnable:
-        request = msgspec.structs.replace(request, tools=[tool.spec for tool in runnable])
-    if schema is not None:
-        request = _asking_for(schema, request, model)
+    request = _request_for(model, request, runnable, schema)
     model.load()
     return AgentTurn(model, request, prompt, tools=runnable, schema=schema, **options).source
+
+
+def request_for(
+    model: ChatModel, request: ChatRequest, tools: Iterable[Any], output_type: Any
+) -> ChatRequest:
+    """The request that asks for such an answer, and tells of the tools.
+
+    Raises `UsageError` for what is not a tool or a type.
+    """
+    schema = None if output_type is None else Schema.of(output_type)
+    return _request_for(model, request, as_tools(tools), schema)
+
+
+def _request_for(
+    model: ChatModel, request: ChatRequest, tools: list[Tool], schema: Schema | None
+) -> ChatRequest:
+    if tools:
+        request = msgspec.structs.replace(request, tools=[tool.spec for tool in tools])
+        by_name = {tool.name: tool.wire_name for tool in tools}
+        if isinstance(request.tool_choice, str) and request.tool_choice in by_name:
+            request = msgspec.structs.replace(request, tool_choice=by_name[request.tool_choice])
+    return request if schema is None else _asking_for(schema, request, model)
 
 
 def _asking_for(schema: Schema, request: ChatRequest, model: ChatModel) -> ChatRequest:

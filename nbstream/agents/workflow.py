@@ -27,14 +27,17 @@ from nbstream.events import (
     Usage,
 )
 from nbstream.events.errors import NbstreamError, UsageError
+from nbstream.events.json import decode_json
 from nbstream.runs.iterator import StreamIterator, every_event
+from nbstream.runs.loops import running_loop
 from nbstream.runs.stream import Stream
 
 from .agent import Agent
+from .approval import Questions
 from .fill import fill
 from .nested import Nested
 from .results import result_of
-from .tools import invoke, is_async
+from .user_code import Interrupted, call_user, is_async
 
 Context = dict[str, Any]
 
@@ -74,6 +77,13 @@ class Step:
         self.outputs: tuple[str, ...] = tuple(outputs)
         self.streaming = streaming
 
+    @property
+    def bound(self) -> bool:
+        """Whether code of it is async, and so runs on the loop of the user's code."""
+        if self.agent is not None:
+            return self.agent.bound
+        return self.handler is not None and is_async(self.handler)
+
     def open(self, context: Context) -> Stream:
         """The stream of this step."""
         if self.agent is not None:
@@ -87,7 +97,7 @@ class Step:
             return self.agent.stream(prompt)
         assert self.handler is not None
         handled = _Handled(self.handler, context, self.name)
-        source = Source(events=handled.events, portable=not is_async(self.handler), turn=handled)
+        source = Source(events=handled.events, turn=handled)
         return Stream(source, timeouts=Timeouts(first=None, between=None), retries=0)
 
     def __repr__(self) -> str:
@@ -133,7 +143,7 @@ class Workflow:
         run as listed.
         """
         if not isinstance(definition, Mapping):
-            definition = msgspec.json.decode(Path(definition).read_bytes())
+            definition = decode_json(Path(definition).read_bytes())
             if not isinstance(definition, dict):
                 raise UsageError("agent.json holds an object with `nodes`.")
         nodes = {node["node_id"]: node for node in definition.get("nodes") or ()}
@@ -161,15 +171,7 @@ class Workflow:
         """
         given = dict(input) if isinstance(input, Mapping) else {}
         run = _Run(self.stages, {**(context or {}), **given, "input": input, "previous": input})
-        agents = [step.agent for stage in self.stages for step in stage if step.agent]
-        source = Source(
-            events=run.events,
-            portable=all(tool.threaded for agent in agents for tool in agent.tools)
-            and not any(
-                is_async(step.handler) for stage in self.stages for step in stage if step.handler
-            ),
-            turn=run,
-        )
+        source = Source(events=run.events, turn=run)
         timeouts = Timeouts(first=None, between=None)
         return Stream(source, title=title or self.name, timeouts=timeouts, retries=0)
 
@@ -185,12 +187,23 @@ class _Run(Turn):
     """One run of a workflow: the source of its events, and its turn."""
 
     def __init__(self, stages: list[list[Step]], context: Context) -> None:
+        self.home = running_loop()
         self._stages = stages
         self._context = context
         self._nested: dict[str, Nested] = {}
-        self._attended = False
+        self._questions = Questions()
+        self._watched = False
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
+        try:
+            async with aclosing(self._steps()) as events:
+                async for event in events:
+                    yield self._questions.note(event)
+        except Interrupted:
+            self.interrupted = True
+            yield RunEnd("stopped", incomplete=True)
+
+    async def _steps(self) -> AsyncGenerator[StreamEvent, None]:
         index = 0
         for stage in self._stages:
             running: list[tuple[Step, Nested]] = []
@@ -210,8 +223,10 @@ class _Run(Turn):
     def _open(self, step: Step, index: int) -> Nested:
         stream = step.open(self._context)
         agent = step.agent.name or stream.source.model if step.agent else ""
+        if stream.source.turn is not None:
+            stream.source.turn.home = self.home
         nested = self._nested[step.name] = Nested(stream, step.name, index=index, agent=agent)
-        if self._attended:
+        if self._watched:
             stream.attend()
         return nested
 
@@ -235,16 +250,23 @@ class _Run(Turn):
     def busy(self) -> bool:
         return True  # each step keeps its own time
 
-    def farewell(self) -> list[StreamEvent]:
-        return [event for nested in self._nested.values() for event in nested.farewell()]
+    @property
+    def bound(self) -> bool:
+        return any(step.bound for stage in self._stages for step in stage)
 
-    def attend(self) -> None:
-        self._attended = True
+    def closing_events(self) -> list[StreamEvent]:
+        return [event for nested in self._nested.values() for event in nested.closing_events()]
+
+    def watched(self) -> None:
+        self._watched = True
         for nested in list(self._nested.values()):
             nested.stream.attend()
 
-    def decide(self, call_id: str, approved: bool) -> bool:
-        return any(nested.decide(call_id, approved) for nested in list(self._nested.values()))
+    def decide(self, question: str, approved: bool) -> bool:
+        return self.settle(self._questions.approval_id(question), approved)
+
+    def settle(self, approval_id: str, approved: bool) -> bool:
+        return any(nested.settle(approval_id, approved) for nested in list(self._nested.values()))
 
 
 class _Handled(Turn):
@@ -254,40 +276,60 @@ class _Handled(Turn):
         self._work = partial(handler, context)
         self._name = name
         self._stream: Stream | None = None
-        self._attended = False
+        self._watched = False
+
+    @property
+    def bound(self) -> bool:
+        return is_async(self._work)
 
     @property
     def busy(self) -> bool:
         return True
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
+        try:
+            async with aclosing(self._handle()) as events:
+                async for event in events:
+                    yield event
+        except Interrupted:
+            self.interrupted = True
+            yield RunEnd("stopped", incomplete=True)
+
+    async def _handle(self) -> AsyncGenerator[StreamEvent, None]:
         queue: asyncio.Queue[Any] = asyncio.Queue()
-        running = asyncio.ensure_future(invoke(self._work, self._name, queue.put_nowait))
+        running = asyncio.ensure_future(
+            call_user(self._work, self._name, queue.put_nowait, self.home, _Said)
+        )
         running.add_done_callback(lambda _: queue.put_nowait(_DONE))
         pieces: list[str] = []
         try:
             while (piece := await queue.get()) is not _DONE:
-                pieces.append(piece if isinstance(piece, str) else result_of(piece).text)
+                pieces.append(piece.text)
                 yield TextDelta(0, pieces[-1])
-            value = running.result()
+            said: _Said = running.result()
         finally:
             running.cancel()
+        value = said.value
         if isinstance(value, Stream):
-            async for event in self._follow(value):
-                yield event
+            async with aclosing(self._follow(value)) as events:
+                async for event in events:
+                    yield event
             response = value.response
             value = response.text if response.output is None else response.output
         elif pieces and value == pieces[-1]:
             value = "".join(pieces)
         elif not pieces and value is not None:
-            yield TextDelta(0, result_of(value).text)
+            yield TextDelta(0, said.text)
             yield Usage(0, 0)
         self.output = value
         yield RunEnd("stop")
 
     async def _follow(self, stream: Stream) -> AsyncGenerator[StreamEvent, None]:
         self._stream = stream
-        if self._attended:
+        turn = stream.source.turn
+        if turn is not None and turn.home is None:
+            turn.home = self.home
+        if self._watched:
             stream.attend()
         reader = StreamIterator(stream, every_event)
         try:
@@ -296,18 +338,35 @@ class _Handled(Turn):
                     yield msgspec.structs.replace(event)
         finally:
             reader.close()
+        if turn is not None and turn.interrupted:
+            raise Interrupted
 
-    def farewell(self) -> list[StreamEvent]:
+    def closing_events(self) -> list[StreamEvent]:
         turn = self._stream.source.turn if self._stream and not self._stream.ended else None
-        return turn.farewell() if turn else []
+        return turn.closing_events() if turn else []
 
-    def attend(self) -> None:
-        self._attended = True
+    def watched(self) -> None:
+        self._watched = True
         if self._stream is not None:
             self._stream.attend()
 
-    def decide(self, call_id: str, approved: bool) -> bool:
-        return self._stream is not None and self._stream.approve(call_id, approved)
+    def decide(self, question: str, approved: bool) -> bool:
+        return self._stream is not None and self._stream.approve(question, approved)
+
+    def settle(self, approval_id: str, approved: bool) -> bool:
+        turn = self._stream.source.turn if self._stream is not None else None
+        return turn is not None and turn.settle(approval_id, approved)
+
+
+class _Said:
+    """What a handler gave, and its text, which is had where the handler runs: that is code of the user's too."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        if isinstance(value, str):
+            self.text = value
+        else:
+            self.text = "" if isinstance(value, Stream) else result_of(value).text
 
 
 _DONE = object()

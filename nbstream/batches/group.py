@@ -37,7 +37,8 @@ class StreamGroup(Together):
 
     @property
     def ended(self) -> bool:
-        return all(stream.ended for stream in self.streams)
+        # By what they have said: who hears the last event of the last one finds that all have ended.
+        return all(stream.finish_reason is not None for stream in self.streams)
 
     def start(self) -> Self:
         for stream in self.streams:

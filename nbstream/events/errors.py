@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .union import Error, ErrorKind
+from .visible import printable
 
 #: The longest piece of a provider's own text that an error keeps, in characters.
 MAX_BODY = 4000
@@ -43,7 +44,8 @@ class NbstreamError(Exception):
         self.partial = partial
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        # a traceback goes to a terminal, and what a server says stands in the message
+        return printable(f"{self.message}\n{self.hint}" if self.hint else self.message)
 
     def to_event(self) -> Error:
         """The same error as the event that ends a stream."""
@@ -55,7 +57,10 @@ class UsageError(NbstreamError, ValueError):
 
 
 class ProviderError(NbstreamError):
-    """`status` is the HTTP status, `retry_after` in seconds, `body` the provider's own text (bounded)."""
+    """`status` is the HTTP status, `retry_after` in seconds, `body` the provider's own text (bounded).
+
+    `code` holds the provider's own codes, parted by spaces, `param` the parameter that it names.
+    """
 
     kind: ClassVar[ErrorKind] = "provider"
 
@@ -71,9 +76,13 @@ class ProviderError(NbstreamError):
         body: str = "",
         partial: str = "",
         retryable: bool | None = None,
+        code: str = "",
+        param: str = "",
     ) -> None:
         super().__init__(message, hint=hint, partial=partial)
         self.status = status
+        self.code = code
+        self.param = param
         self.provider = provider
         self.request_id = request_id
         self.retry_after = retry_after

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
+from .json import decode_json
 from .union import (
     IterationEnd,
     IterationStart,
@@ -129,8 +130,8 @@ def end_tool_call(call_id: str, text: str) -> ToolCallEnd:
     if not text.strip():
         return ToolCallEnd(call_id, {})
     try:
-        return ToolCallEnd(call_id, msgspec.json.decode(text))
-    except msgspec.DecodeError as error:
+        return ToolCallEnd(call_id, decode_json(text))
+    except ValueError as error:
         return ToolCallEnd(call_id, None, text, str(error))
 
 

@@ -14,6 +14,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from .json import decode_json
+
 FinishReason = Literal[
     "stop",
     "length",
@@ -123,18 +125,25 @@ class IterationStart(Event, frozen=True, omit_defaults=True, gc=False, tag="iter
 
 
 class IterationEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="iteration_end"):
+    """`carry` as in `RunEnd`, of this request's answer."""
+
     iteration: int
     usage: Usage | None = None
     finish_reason: FinishReason = "unknown"
+    carry: dict[str, Any] | None = None
 
 
 class TextDelta(Delta, frozen=True, omit_defaults=True, gc=False, tag="text_delta"):
-    """New text of the answer. `block` numbers the parts of a run; `choice` is for n > 1."""
+    """New text of the answer. `block` numbers the parts of a run; `choice` is for n > 1.
+
+    `paragraph`: it begins another message of the same answer.
+    """
 
     block: int
     text: str
     choice: int = 0
     logprobs: list[Any] | None = None
+    paragraph: bool = False
 
 
 class ThinkingDelta(Delta, frozen=True, omit_defaults=True, gc=False, tag="thinking_delta"):
@@ -183,8 +192,17 @@ class ToolCallEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="tool_ca
 
 
 class ToolApproval(Event, frozen=True, omit_defaults=True, gc=False, tag="tool_approval"):
+    """A tool call asks a person, or was answered.
+
+    `approval_id` names the question: nothing that a model says can be one, so that no answer reaches another
+    call. `arguments_text`, where it asks, are the checked arguments with which the tool will run, to the last
+    digit, and whatever cannot be seen in them as escapes.
+    """
+
     call_id: str
     decision: Decision
+    approval_id: str = ""
+    arguments_text: str = ""
 
 
 class ToolProgress(Event, frozen=True, omit_defaults=True, gc=False, tag="tool_progress"):
@@ -261,12 +279,14 @@ class Error(Event, frozen=True, omit_defaults=True, gc=False, tag="error"):
 class RunEnd(Event, frozen=True, omit_defaults=True, gc=False, tag="run_end"):
     """Exactly once, last. `provider_reason` is the provider's own word.
 
-    `incomplete` is true where the stream ended without saying that it was finished.
+    `incomplete` is true where the stream ended without saying that it was finished. `carry` is what the
+    provider wants back with the next request, in its own form; nobody else reads it.
     """
 
     finish_reason: FinishReason
     provider_reason: str = ""
     incomplete: bool = False
+    carry: dict[str, Any] | None = None
 
 
 class Raw(Event, frozen=True, omit_defaults=True, gc=False, tag="raw"):
@@ -340,8 +360,10 @@ def decode(data: bytes | str) -> StreamEvent:
     """
     try:
         return _decoder.decode(data)
+    except RecursionError:
+        raise ValueError("JSON is nested too deep") from None
     except msgspec.ValidationError:
-        value = msgspec.json.decode(data)
+        value = decode_json(data)
         if isinstance(value, dict) and value.get("type") not in _KNOWN:
             return Raw(value, source="unknown event type")
         raise

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from nbstream.events import ContentPart, FinishReason, StepStart, ToolCallStart, Usage
 from nbstream.events.usage import tokens_of, usage_dict
+from nbstream.events.visible import printable
 
 ToolStatus = Literal["streaming", "called", "approval", "running", "done", "error", "denied"]
 
@@ -46,6 +47,7 @@ class TextPart:
         "choice",
         "content",
         "kind",
+        "paragraph",
         "redacted",
         "signature",
         "step",
@@ -60,6 +62,7 @@ class TextPart:
         self.step: str = event.step
         self.time: float = event.time
         self.until: float = event.time
+        self.paragraph: bool = getattr(event, "paragraph", False)
         self.content: Text = Text()
         self.signature: str = ""
         self.redacted: str = ""
@@ -83,10 +86,14 @@ class TextPart:
 
 
 class ToolPart:
-    """A tool call: its arguments as they arrive, then what became of it."""
+    """A tool call: its arguments as they arrive, then what became of it.
+
+    Where it asked a person, `approval_id` names the question and `preview` is what it would run with.
+    """
 
     kind = "tool"
     __slots__ = (
+        "approval_id",
         "arguments",
         "block",
         "call_id",
@@ -94,6 +101,7 @@ class ToolPart:
         "error",
         "input",
         "name",
+        "preview",
         "progress",
         "result",
         "server_side",
@@ -115,14 +123,16 @@ class ToolPart:
         self.input: Text = Text()
         self.arguments: Any = None
         self.error: str = ""
+        self.approval_id: str = ""
+        self.preview: str = ""
         self.progress: list[Any] = []
         self.result: Any = None
         self.duration: float | None = None
 
     @property
-    def answered(self) -> bool:
-        """Whether its result went back to the model: what follows is another answer."""
-        return not self.server_side and self.status in ("done", "error", "denied")
+    def over(self) -> bool:
+        """Whether it has run, here or at the provider: what follows is said after it."""
+        return self.server_side or self.status in ("done", "error", "denied")
 
     @property
     def arguments_text(self) -> str:
@@ -150,6 +160,8 @@ class ToolPart:
             "arguments_text": self.arguments_text,
             "arguments": self.arguments,
             "error": self.error,
+            "approval_id": self.approval_id,
+            "preview": self.preview,
             "progress": self.progress,
             "result": self.result,
             "duration": self.duration,
@@ -158,7 +170,7 @@ class ToolPart:
         }
 
     def __repr__(self) -> str:
-        return f"ToolPart({self.name!r}, {self.arguments_text}, status={self.status!r})"
+        return printable(f"ToolPart({self.name!r}, {self.arguments_text}, status={self.status!r})")
 
 
 class MediaPart:
@@ -238,7 +250,7 @@ class Step:
 
     def __str__(self) -> str:
         """`1. greeter (Kai): 5.6 s, 245 tokens`"""
-        return f"{self.index + 1}. {self.label}: {self.cost}"
+        return printable(f"{self.index + 1}. {self.label}: {self.cost}")
 
     @property
     def label(self) -> str:

@@ -66,6 +66,7 @@ class Transcript:
         self.provider_reason: str = ""
         self.incomplete: bool = False
         self.raw_count: int = 0
+        self.carry: dict[str, Any] | None = None
         self._usage: dict[str, Usage] = {}
         self._usage_before: Usage | None = None
         self._open: dict[tuple[str, int, int, str], TextPart] = {}
@@ -80,19 +81,25 @@ class Transcript:
     def text(self) -> str:
         """The answer so far: the first choice where there are several, the last step of a workflow.
 
-        What an agent says after its tools have run is a paragraph of its own; one answer of a provider is
-        what it sent, to the letter.
+        What is said after a tool has run, the provider's or an agent's, is a paragraph of its own, and so is
+        another message of the same answer; all else is what the provider sent, to the letter.
         """
         nested = {step.name for step in self.steps if step.run}
         parts = [part for part in self.parts if part.step not in nested and _speaks(part)]
         step = next((part.step for part in reversed(parts) if isinstance(part, TextPart)), "")
-        text, gap = "", False
+        text, gap, message = "", False, False
         for part in parts:
             if part.step != step:
                 continue
             said = part.text if isinstance(part, TextPart) else ""
-            text += paragraph_break(text, said) * gap + said
-            gap = (isinstance(part, ToolPart) and part.answered) or (gap and not said)
+            if isinstance(part, ToolPart):
+                gap, message = gap or part.over, message or part.server_side
+                continue
+            if isinstance(part, TextPart) and part.paragraph:
+                gap = message = True
+            text += paragraph_break(text, said, message) * gap + said
+            if said:
+                gap = message = False
         return text
 
     @property
@@ -106,6 +113,9 @@ class Transcript:
     @property
     def tool_calls(self) -> list[ToolPart]:
         return list(self._calls.values())
+
+    def call(self, call_id: str) -> ToolPart | None:
+        return self._calls.get(call_id)
 
     @property
     def flow(self) -> list[Step]:
@@ -223,6 +233,8 @@ class Transcript:
     def _approval(self, event: ToolApproval) -> None:
         if part := self._calls.get(event.call_id):
             part.status = _AFTER_DECISION[event.decision]
+            part.approval_id = event.approval_id or part.approval_id
+            part.preview = event.arguments_text or part.preview
 
     def _progress(self, event: ToolProgress) -> None:
         if part := self._calls.get(event.call_id):
@@ -259,6 +271,7 @@ class Transcript:
         self.iteration = event.iteration
 
     def _iteration_end(self, event: IterationEnd) -> None:
+        self.carry = event.carry
         latest = self._usage.pop(event.step, None)
         self._usage_before = add_usage(self._usage_before, event.usage or latest)
 
@@ -293,6 +306,7 @@ class Transcript:
         self.finish_reason = event.finish_reason
         self.provider_reason = event.provider_reason
         self.incomplete = event.incomplete
+        self.carry = event.carry or self.carry
         if event.finish_reason == "error":
             self.status = "error"
         else:
@@ -305,11 +319,22 @@ def _speaks(part: Part) -> bool:
     return isinstance(part, ToolPart)
 
 
-def paragraph_break(before: str, after: str) -> str:
-    """What divides two pieces of an answer between which something else happened."""
-    if not before or not after or before[-1].isspace() or after[0].isspace():
+def paragraph_break(before: str, after: str, message: bool = False) -> str:
+    """What divides two pieces of an answer between which something else happened.
+
+    White space that is there already is enough, but another `message` has an empty line before it.
+    """
+    if not before or not after:
         return ""
-    return "\n\n"
+    if not message:
+        return "" if before[-1].isspace() or after[0].isspace() else "\n\n"
+    end, start = before[-_EDGE:], after[:_EDGE]
+    edge = end[len(end.rstrip()) :] + start[: len(start) - len(start.lstrip())]
+    return "\n" * max(2 - edge.count("\n"), 0)
+
+
+#: White space beyond so many characters is divided enough.
+_EDGE = 32
 
 
 _AFTER_DECISION: dict[str, ToolStatus] = {

@@ -1,11 +1,7 @@
-"""The notebook: shows streams, groups, batches and responses in the cell that runs.
-
-This is the one room that imports IPython.
-"""
+"""The notebook: shows streams, groups, batches and responses in the cell that runs."""
 
 from __future__ import annotations
 
-import sys
 import weakref
 from typing import Any
 
@@ -17,6 +13,9 @@ from nbstream.render.saved import to_html, to_markdown, to_text
 from nbstream.runs.stream import Stream
 from nbstream.widgets.options import options_for
 
+from .headless import prepare
+from .shell import execution_count, request, shell, show_data
+
 #: What each cell (its id in the document) shows, and in which of its runs.
 _views: dict[str, tuple[int | None, list[Any]]] = {}
 
@@ -27,6 +26,9 @@ _shown: weakref.WeakKeyDictionary[Transcript, int | None] = weakref.WeakKeyDicti
 class Notebook:
     """A cell of a notebook: the output is live, and at the end the static forms, which need no kernel."""
 
+    def __init__(self) -> None:
+        prepare()
+
     def is_here(self) -> bool:
         return hasattr(shell(), "kernel")
 
@@ -35,7 +37,7 @@ class Notebook:
             case Stream():
                 _stream(shown, options)
             case StreamGroup():
-                _group(shown)
+                _group(shown, options)
             case StreamBatch():
                 _batch(shown)
 
@@ -47,9 +49,7 @@ class Notebook:
                     _stream(shown, {})
             case Response():
                 if _shown.get(shown.transcript) != count:
-                    from IPython.display import display
-
-                    display(shown._repr_mimebundle_(), raw=True)
+                    show_data(shown._repr_mimebundle_())
             case _:
                 self.present(shown)
 
@@ -61,18 +61,22 @@ class Notebook:
 
 def _stream(stream: Stream, options: dict[str, Any]) -> None:
     """Options: format ("markdown", "text", "code", "json"), thinking ("auto", "hidden"), chart (False,
-    "open"), note (a line above the answer)."""
+    "open"), note (a line above the answer), background (the cell waits for it in no case)."""
     # First of all: while the view is built, the request is on its way.
     stream.start()
     from nbstream.widgets.stream import StreamView
 
     from .output import Output
 
+    background = options.pop("background", False)
     options = options_for(stream, options)
     view = StreamView(stream, **options)
-    uid, transcript, metrics = view.uid, stream.transcript, stream.metrics
+    uid, transcript, metrics, begun = view.uid, stream.transcript, stream.metrics, repr(stream)
 
     def forms() -> dict[str, Any]:
+        # As it begins, programs that log what cells show have one line of it.
+        nonlocal begun
+        text, begun = begun if begun and not transcript.finish_reason else to_text(transcript), ""
         return {
             "text/html": to_html(
                 transcript,
@@ -84,18 +88,18 @@ def _stream(stream: Stream, options: dict[str, Any]) -> None:
                 chart=options.get("chart") is not False,
             ),
             "text/markdown": to_markdown(transcript),
-            "text/plain": to_text(transcript) or f"<Stream {transcript.status}>",
+            "text/plain": text,
         }
 
     output = Output(view, forms)
-    output.show()
+    output.show(background=background)
     _mark(stream)
     _replace_views(view)
     stream.follow(output.grow)
     view.when_ended(output.freeze)
 
 
-def _group(group: StreamGroup) -> None:
+def _group(group: StreamGroup, options: dict[str, Any]) -> None:
     if _shown.get(group.streams[0].transcript) == execution_count():
         return
     group.start()
@@ -105,7 +109,7 @@ def _group(group: StreamGroup) -> None:
 
     view = GroupView(group)
     output = Output(view, view.forms)
-    output.show()
+    output.show(background=options.get("background", False))
     for stream in group.streams:
         _mark(stream)
     _replace_views(view)
@@ -151,21 +155,3 @@ def _replace_views(view: Any) -> None:
 
 def _cell_id() -> str | None:
     return (request().get("metadata") or {}).get("cellId")
-
-
-def request() -> dict[str, Any]:
-    """The message that asked for the running cell."""
-    here = shell()
-    return here.get_parent() if hasattr(here, "get_parent") else {}
-
-
-def execution_count() -> int | None:
-    return getattr(shell(), "execution_count", None)
-
-
-def shell() -> Any:
-    if "IPython" not in sys.modules:
-        return None
-    from IPython.core.getipython import get_ipython
-
-    return get_ipython()

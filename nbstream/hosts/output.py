@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from inspect import isawaitable
 from typing import Any
 
 import msgspec
@@ -15,6 +13,9 @@ import msgspec
 from nbstream.events import StreamEvent, TextDelta
 from nbstream.runs.portal import aside, portal
 from nbstream.widgets.base import PageWidget, Runtime
+
+from .headless import hold
+from .shell import request, shell, show_data
 
 #: Seconds after the first text, and between two, in which a notebook's copy of a growing answer is renewed.
 SAVE_INTERVAL = 1.0
@@ -49,17 +50,13 @@ class Output:
         """Whether the final forms have been sent."""
         return self._settled
 
-    def show(self) -> None:
-        from IPython.display import display
-
-        from .notebook import request, shell
-
+    def show(self, background: bool = False) -> None:
         self._request = request()
-        display(self._data(), raw=True, display_id=self._id)
+        show_data(self._data(), self._id)
         if not self._runtime.hydrates:
             self._runtime.observe(self._page_hydrates, "hydrates")
-        if _is_headless(self._request):
-            _hold(shell().kernel, self)
+        if not background:
+            hold(self, self._request)
 
     def grow(self, event: StreamEvent) -> None:
         """Renew the copy that a notebook saves now and then: a kernel may die. On the thread of the run."""
@@ -123,8 +120,6 @@ class Output:
         """Send the forms as they are now. Made and encoded on this thread: no loop waits for a long answer."""
         if self._forms is None:
             return
-        from .notebook import shell
-
         here = shell()
         kernel = getattr(here, "kernel", None)
         if kernel is None:
@@ -147,41 +142,3 @@ def _json(value: Any) -> bytes:
     if isinstance(value, str) and not value.isascii():
         value = value.encode("utf-8", "replace").decode()  # half a surrogate pair
     return msgspec.json.encode(value)
-
-
-# ── nobody looks ──────────────────────────────────────────────────────────────
-
-_held: list[Output] = []
-
-
-def _is_headless(request: dict[str, Any]) -> bool:
-    """Whether a program runs the cell: nbclient, papermill and the like say nothing about it.
-
-    Notebooks say at least which cell it is.
-    """
-    return bool(request) and not request.get("metadata")
-
-
-def _hold(kernel: Any, output: Output) -> None:
-    """Let the cell be busy until `output` has its final form: a program hears only what a busy cell says."""
-    _held.append(output)
-    if getattr(kernel, "_nbstream_holds", False):
-        return
-    kernel._nbstream_holds = True
-    do_execute = kernel.do_execute
-
-    async def execute(*args: Any, **options: Any) -> Any:
-        reply = do_execute(*args, **options)
-        if isawaitable(reply):
-            reply = await reply
-        try:
-            while _held:
-                _held[:] = [each for each in _held if not each.settled]
-                await asyncio.sleep(0.02 if _held else 0)
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            for output in _held:
-                output.release()
-            _held.clear()
-        return reply
-
-    kernel.do_execute = execute

@@ -1,6 +1,7 @@
 """A stream in a terminal: the text as it arrives, thinking dimmed, tools and the end in one line each.
 
-Nothing that was printed is printed again, so it works in pipes and logs as it does on a screen.
+Nothing that was printed is printed again, so it works in pipes and logs as it does on a screen. Of what models,
+tools and servers say, nothing reaches the terminal as a command: see `nbstream.events.visible`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from nbstream.events import (
     ToolResult,
     Warning,
 )
+from nbstream.events.visible import isolated, printable
 from nbstream.fold.recap import Recap
 from nbstream.render.saved import summary
 from nbstream.runs.stream import Stream
@@ -47,7 +49,9 @@ class TerminalView:
     ) -> None:
         self._stream = stream
         self._thinking = thinking
-        self._console = Console(file=file, highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(
+            file=file, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
         self._kind: type[Event] | None = None
         self._at_start = True
         self._lane = ""
@@ -72,26 +76,26 @@ class TerminalView:
         elif isinstance(event, ThinkingDelta) and self._thinking:
             self._grow(event, event.text, _DIM)
         elif isinstance(event, ToolCallStart):
-            self._grow(event, f"⚙ {event.name} ", _TOOL)
+            self._grow(event, f"⚙ {isolated(event.name)} ", _TOOL)
             self._kind = ToolCallDelta
         elif isinstance(event, ToolCallDelta):
             self._grow(event, event.arguments, _TOOL)
         elif isinstance(event, ToolResult):
             self._line(self._result(event), _ERROR if event.is_error else _TOOL)
         elif isinstance(event, StepStart):
-            self._line(f"── {event.name} ──", _STEP)
+            self._line(f"── {isolated(event.name)} ──", _STEP)
         elif isinstance(event, Retry):
-            self._line(f"retrying in {event.wait:.1f} s: {event.reason}", _DIM)
+            self._line(f"retrying in {event.wait:.1f} s: {isolated(event.reason)}", _DIM)
         elif isinstance(event, Reset):
             self._line("the model starts anew", _DIM)
         elif isinstance(event, Warning):
-            self._line(event.message, _DIM)
+            self._line(isolated(event.message), _DIM)
         elif isinstance(event, Error):
-            self._line(f"{event.message}\n{event.hint}".rstrip(), _ERROR)
+            self._line(isolated(f"{event.message}\n{event.hint}".rstrip()), _ERROR)
         elif isinstance(event, RunEnd):
             if recap := Recap(self._stream.transcript):
-                self._line(recap.to_text(), _DIM)
-            self._line(summary(self._stream.transcript, self._stream.metrics), _DIM)
+                self._line(printable(recap.to_text()), _DIM)
+            self._line(printable(summary(self._stream.transcript, self._stream.metrics)), _DIM)
 
     def _result(self, event: ToolResult) -> str:
         text = event.content if isinstance(event.content, str) else _json(event.content)
@@ -99,13 +103,14 @@ class TerminalView:
         name = next(
             (c.name for c in self._stream.transcript.tool_calls if c.call_id == event.call_id), ""
         )
-        return f"→ {name}: {shown}"
+        return f"→ {isolated(name)}: {isolated(shown)}"
 
     def _grow(self, event: StreamEvent, text: str, style: str = "") -> None:
         if type(event) is not self._kind:
             self._new_line()
             self._kind = type(event)
-        self._print(text, style)
+        # half of a line break that comes in two pieces is no sign of its own
+        self._print(printable(text.removesuffix("\r")), style)
 
     def _line(self, text: str, style: str) -> None:
         self._new_line()
@@ -117,13 +122,17 @@ class TerminalView:
             self._print("\n")
 
     def _print(self, text: str, style: str = "") -> None:
+        """Prints text that is printable."""
         if text:
             self._console.print(text, style=style, end="")
             self._at_start = text.endswith("\n")
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=repr)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=repr)
+    except (RecursionError, ValueError):
+        return f"[{type(value).__name__}]"
 
 
 def _lane(event: StreamEvent) -> str:

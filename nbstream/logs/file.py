@@ -7,7 +7,6 @@ notices ends the run for all.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -77,10 +76,11 @@ class FollowedFile(Log):
         self.path: Path = Path(path).absolute()
         self.url: str = str(self.path)
         try:
-            self._file: BinaryIO = open(self.path, "rb")  # noqa: SIM115
+            self._file: BinaryIO = open(self.path, "rb", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise UsageError(f"There is no run at {path}: {error.strerror}.") from error
-        self._torn = b""
+        #: Where the next line begins: what is there may be half a line, and may be taken back.
+        self._at = 0
         self._begun = False
 
     def request(self, request: Request) -> bool:
@@ -128,11 +128,9 @@ class FollowedFile(Log):
                 event = msgspec.structs.replace(event, seq=number, time=time)
                 data += encode(event) + b"\n"
                 number += 1
-            file.truncate(file.seek(0, os.SEEK_END) - len(self._torn))
-            file.seek(0, os.SEEK_END)
+            file.truncate(self._at)  # without half a line, with which the writer died
+            file.seek(self._at)
             file.write(data)
-        self._file.seek(-len(self._torn), os.SEEK_CUR)
-        self._torn = b""
         self.poll()
 
     def append(self, event: StreamEvent) -> None:
@@ -141,13 +139,19 @@ class FollowedFile(Log):
             self._file.close()
 
     def _new(self) -> Iterator[StreamEvent]:
-        while data := self._file.read(1 << 18):
-            lines = (self._torn + data).splitlines(keepends=True)
-            self._torn = b""
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    self._torn = line
-                elif not self._begun:
+        size = 1 << 18
+        while True:
+            self._file.seek(self._at)
+            data = self._file.read(size) or b""
+            whole = data[: data.rfind(b"\n") + 1]
+            if not whole:
+                if len(data) < size:
+                    return
+                size *= 2  # one long line
+                continue
+            for line in whole.splitlines(keepends=True):
+                self._at += len(line)
+                if not self._begun:
                     check_header(self.path, line)
                     self._begun = True
                 elif not line.startswith(b'{"type":"answer'):
@@ -160,6 +164,10 @@ class FollowedFile(Log):
                     yield event
                     if type(event) is RunEnd:
                         return
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
 
 
 def _requests_of(path: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nbstream.agents.history import History
 from nbstream.events.errors import UsageError
+from nbstream.events.visible import printable
 
 
 @dataclass
@@ -71,5 +72,5 @@ class Chats:
 def _about(history: History) -> str:
     turns = len(history.turns)
     first = str(history[0]["content"]) if history else ""
-    shown = first.replace("\n", " ")[:50]
+    shown = printable(first[:50]).replace("\n", " ")
     return f"{turns} turn{'' if turns == 1 else 's'}  {shown}"

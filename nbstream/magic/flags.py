@@ -9,6 +9,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from nbstream.adapters.models.parameters import NAMES
 from nbstream.events.errors import UsageError
 
 
@@ -27,9 +28,23 @@ FLAGS = (
     Flag(("--max-tokens",), "the longest answer, in tokens", "N", {"type": int}),
     Flag(
         ("-o", "--option"),
-        "a provider option, e.g. -o seed 7; may be repeated",
+        "a provider option, e.g. -o min_p 0.1; may be repeated",
         ("KEY", "VALUE"),
         {"nargs": 2, "action": "append", "default": []},
+    ),
+    Flag(
+        ("--reasoning",),
+        "how much to think: low, medium, high, a number of tokens, or none",
+        "HOW",
+    ),
+    Flag(("--tool-choice",), "auto, none, required, or the tool that must be called", "NAME"),
+    Flag(("--seed",), "for an answer that comes again, where the model can", "N", {"type": int}),
+    Flag(("--user",), "who asks, for a key that many share", "NAME"),
+    Flag(
+        ("--cache",),
+        "have the provider keep what is the same each time",
+        "",
+        {"action": "store_true"},
     ),
     Flag(("--api-base",), "base URL of an OpenAI-compatible server", "URL"),
     Flag(("--api-key-name",), "environment variable that holds the key", "ENV"),
@@ -86,7 +101,12 @@ FLAGS = (
         "",
         {"action": "store_true"},
     ),
-    Flag(("--dry-run",), "show the exact request, send nothing", "", {"action": "store_true"}),
+    Flag(
+        ("--dry-run",),
+        "show the URL and the whole request, send nothing",
+        "",
+        {"action": "store_true"},
+    ),
     Flag(("-h", "--help"), "show this help", "", {"action": "store_true"}),
 )
 
@@ -120,6 +140,9 @@ def parse(line: str) -> argparse.Namespace:
     if flags.raw and not flags.record:
         raise UsageError("%%stream: --raw belongs to a recording: --record FILE --raw.")
     flags.options = {key: _value(value) for key, value in flags.option}
+    for name in NAMES:
+        if (value := getattr(flags, name)) not in (None, False):
+            flags.options[name] = _value(value) if name == "reasoning" else value
     return flags
 
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import builtins
 import difflib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -17,11 +18,13 @@ import traitlets as t
 from traitlets.config import Configurable
 
 from nbstream import host
-from nbstream.agents.fill import fill
+from nbstream.adapters.transport.masking import mask
+from nbstream.agents.fill import fill_from_notebook
 from nbstream.agents.history import History
 from nbstream.batches.group import StreamGroup
 from nbstream.config import setting
 from nbstream.events.errors import AuthenticationError, NbstreamError, UsageError
+from nbstream.events.visible import printable
 from nbstream.render.response import Response
 from nbstream.runs.stream import Stream
 
@@ -29,6 +32,7 @@ from . import flags
 from .attachments import attach, has_images
 from .chats import Chats
 from .commands import COMMANDS
+from .warm_up import warm_up_after_this_cell
 
 NO_MODEL = (
     "This is the demo model: offline, its answers are canned. For a real one run "
@@ -116,7 +120,9 @@ class StreamMagics(Configurable):
 
         prompt, notes = body.strip("\n"), []
         if not options.no_interpolate:
-            prompt, notes = fill(prompt, self._names())
+            prompt, notes, names = fill_from_notebook(prompt, self._variables(), self._cells())
+            if names:
+                notes.append(f"filled in: {', '.join(f'{{{name}}}' for name in names)}")
         if not prompt.strip():
             raise UsageError(
                 "The cell has no prompt.", hint="Write it in the lines below %%stream."
@@ -143,9 +149,13 @@ class StreamMagics(Configurable):
             **options.options,
         }
         if options.dry_run:
-            print(dry_run(arguments, chat.history, content))
+            history = None if options.no_history else chat.history
+            for each in self._compared(options) if options.compare else [arguments["model"]]:
+                print(dry_run({**arguments, "model": each}, history, content, prompt))
             return None
         if options.compare:
+            if notes:
+                print("\n".join(notes))
             return self._compare(options, arguments, prompt), options
         whole = [{"role": "user", "content": content if len(content) > 1 else prompt}]
         run = stream(whole, **arguments, history=None if options.no_history else chat.history)
@@ -164,18 +174,22 @@ class StreamMagics(Configurable):
             format=options.format,
             thinking="hidden" if options.hide_thinking else "auto",
             note="\n".join(notes),
+            background=options.bg,
             **({"chart": False} if options.no_chart else {}),
         )
         run.start()
         return run, options
 
+    def _compared(self, options: argparse.Namespace) -> list[Any]:
+        names = [name.strip() for name in options.compare.split(",") if name.strip()]
+        return [self._model(argparse.Namespace(**{**vars(options), "model": n})) for n in names]
+
     def _compare(
         self, options: argparse.Namespace, arguments: dict[str, Any], prompt: str
     ) -> StreamGroup:
-        names = [name.strip() for name in options.compare.split(",") if name.strip()]
-        models = [self._model(argparse.Namespace(**{**vars(options), "model": n})) for n in names]
         from nbstream.api import compare
 
+        models = self._compared(options)
         del arguments["model"]
         group = compare(prompt, models, **arguments)
         if options.bg and options.out:
@@ -186,7 +200,7 @@ class StreamMagics(Configurable):
                 stream.record(path.with_stem(f"{path.stem}-{n}"), options.raw)
             self.running.add(stream)
             stream.on(lambda _, ended=stream: self.running.discard(ended), "run_end")
-        host.present(group)
+        host.present(group, background=options.bg)
         return group
 
     def _finish(
@@ -244,9 +258,19 @@ class StreamMagics(Configurable):
         else:
             self.shell.set_next_input(block, replace=False)
 
-    def _names(self) -> dict[str, Any]:
+    def _variables(self) -> dict[str, Any]:
+        """What the user's own cells have defined, without what IPython keeps among it."""
+        hidden = self.shell.user_ns_hidden
+        return {
+            name: value
+            for name, value in self.shell.user_ns.items()
+            if name not in hidden or hidden[name] is not value
+        }
+
+    def _cells(self) -> dict[str, Any]:
+        """What `{In[3]}`, `{Out[3]}` and `{Err[3]}` are taken from."""
         typed = self.shell.history_manager.input_hist_raw
-        return {**self.shell.user_ns, "In": typed, "Err": self.errors}
+        return {"In": typed, "Out": self.shell.user_ns.get("Out", {}), "Err": self.errors}
 
     # ── %stream ───────────────────────────────────────────────────────────────
 
@@ -273,7 +297,7 @@ class StreamMagics(Configurable):
         number = max(self.errors)
         typed = self.shell.history_manager.input_hist_raw
         source = typed[number] if number < len(typed) else ""
-        body = FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:])
+        body = mask(FIX.format(source=source, traceback=self.errors[number][-MAX_TRACEBACK:]))
         return f"--no-interpolate {flags_line}", body
 
     def keep_error(self, result: Any) -> None:
@@ -306,7 +330,7 @@ def quiet(error: NbstreamError, *, shown: bool = False) -> NbstreamError:
     """The same error, without a traceback; in one line where the view has `shown` the rest."""
 
     def render(_: Any = None) -> list[str]:
-        return [f"{type(error).__name__}: {error.message if shown else error}"]
+        return [f"{type(error).__name__}: {printable(error.message) if shown else error}"]
 
     error._render_traceback_ = render  # type: ignore[attr-defined]
     return error
@@ -318,14 +342,50 @@ def first_code(text: str) -> str | None:
     return match.group(2).rstrip("\n") if match else None
 
 
-def dry_run(arguments: dict[str, Any], history: History, content: list[dict[str, Any]]) -> str:
-    """What would be sent."""
-    lines = [f"{key}: {value}" for key, value in arguments.items() if value not in (None, False)]
-    lines += [f"{message['role']}: {message['content']}" for message in history]
+#: What the cell itself heeds, and no request holds.
+_NOT_SENT = ("timeout", "max_cost", "max_seconds", "approve")
+
+
+def dry_run(
+    arguments: dict[str, Any], history: History | None, content: list[dict[str, Any]], prompt: str
+) -> str:
+    """What would be sent: where, the whole body, and the conversation again as one can read it.
+
+    Raises `UsageError` for an unknown model.
+    """
+    from nbstream.adapters.models.registry import model as find_model
+    from nbstream.adapters.transport.masking import mask
+    from nbstream.api import preview
+
+    chat = find_model(arguments["model"])
+    sent = {name: value for name, value in arguments.items() if name not in _NOT_SENT}
+    whole = [{"role": "user", "content": content if len(content) > 1 else prompt}]
+    seen = preview(whole, history=history, **{**sent, "model": chat})
+    lines = [f"model: {chat.provider}/{chat.name}"]
+    for name in _NOT_SENT:
+        if arguments.get(name) not in (None, False):
+            lines.append(f"{name}: {arguments[name]}")
+    if seen.url:
+        body = json.dumps(_shortened(seen.body), indent=2, ensure_ascii=False, default=str)
+        lines += [f"POST {seen.url}", body]
+    elif arguments.get("system"):
+        lines.append(f"system: {arguments['system']}")
+    lines += [f"{message['role']}: {message['content']}" for message in history or ()]
     lines.append("")
     for part in content:
         lines.append(part.get("text") or f"[{part['type']}]")
-    return "\n".join(lines)
+    return mask(printable("\n".join(lines)), chat.secrets())
+
+
+def _shortened(value: Any) -> Any:
+    """The same without the data of files, which nobody reads."""
+    if isinstance(value, dict):
+        return {name: _shortened(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shortened(each) for each in value]
+    if isinstance(value, str) and len(value) > 1000 and not re.search(r"\s", value[:1000]):
+        return f"{value[:60]}… ({len(value):,} characters)"
+    return value
 
 
 def usage_line(stream: Stream) -> str:
@@ -351,6 +411,7 @@ def register(shell: Any) -> None:
     shell.register_magic_function(magics.line, "line", "stream")
     shell.input_transformers_cleanup.append(_as_async_cell)
     shell.events.register("post_run_cell", magics.keep_error)
+    warm_up_after_this_cell(shell)
 
 
 def unregister(shell: Any) -> None:

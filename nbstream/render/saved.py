@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from nbstream.events.visible import printable
 from nbstream.fold.metrics import Metrics
 from nbstream.fold.parts import MediaPart, Part, Step, TextPart, ToolPart
 from nbstream.fold.recap import Recap
-from nbstream.fold.transcript import Transcript
+from nbstream.fold.transcript import Transcript, paragraph_break
 
 from .picture import chart_html
+from .urls import is_inline_image, is_safe_link, is_web_address
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-#: Data URLs of images above this many characters stay out of the saved notebook.
-MAX_IMAGE = 2_000_000
 SHOWN_WARNINGS = 3
 #: How a data frame stands in a tool's result.
 _TABLE = re.compile(r"\|.*\|\n\|( --- \|)+\n")
@@ -42,7 +42,8 @@ def to_markdown(transcript: Transcript) -> str:
     pieces: list[str] = []
     for step, parts in transcript.sections():
         pieces.append(f"\n\n**{step.name}** ({step.cost})\n\n" if step else "\n\n")
-        pieces += [_part_markdown(part) for part in parts]
+        for part in parts:
+            pieces += [_break_before(part, pieces[-1]), _part_markdown(part)]
     if note := ending(transcript):
         pieces.append(f"\n\n> {note}")
     if recap := Recap(transcript):
@@ -50,20 +51,31 @@ def to_markdown(transcript: Transcript) -> str:
     return "".join(pieces).strip("\n")
 
 
+def _break_before(part: Part, before: str) -> str:
+    """The empty line before another message of the same answer."""
+    if not isinstance(part, TextPart) or not part.paragraph:
+        return ""
+    return paragraph_break(before, part.text, True)
+
+
 def _part_markdown(part: Part) -> str:
     if isinstance(part, ToolPart):
         return f"\n\n> **{part.name}**(`{part.arguments_text}`) {part.outcome}\n\n"
     if isinstance(part, MediaPart):
         source = part.url or f"data:{part.mime};base64,{part.data}"
-        return f"![{part.alt}]({source})" if len(source) < MAX_IMAGE else f"[{part.mime}]"
+        shown = is_inline_image(source) or is_web_address(source)
+        return f"![{part.alt}]({source})" if shown else f"[{part.alt or part.mime}]"
     return part.text if part.kind != "thinking" and part.choice == 0 else ""
 
 
 def to_text(transcript: Transcript) -> str:
-    """The answer as plain text, with the reason where it was cut, and what a workflow's steps took."""
+    """The answer as plain text, with the reason where it was cut, and what a workflow's steps took.
+
+    It may be printed in a terminal: nothing in it is a command.
+    """
     note = ending(transcript)
     said = [transcript.text, f"[{note}]" if note else "", Recap(transcript).to_text()]
-    return "\n\n".join(filter(None, said))
+    return printable("\n\n".join(filter(None, said)))
 
 
 def to_html(
@@ -178,7 +190,7 @@ def _parts(parts: list[Part], format: str, thinking: bool) -> list[Markup]:
     for part in parts:
         if isinstance(part, TextPart) and part.kind == "text":
             if part.choice == 0:
-                answer.append(part.text)
+                answer += [_break_before(part, answer[-1]) if answer else "", part.text]
             continue
         if isinstance(part, TextPart) and part.kind == "thinking":
             shown = thinking and (
@@ -214,7 +226,9 @@ def _aside(part: TextPart) -> Markup:
 
 
 def _tool(part: ToolPart) -> Markup:
-    arguments = part.arguments_text if part.arguments is None else _json(part.arguments)
+    arguments = part.preview or (
+        part.arguments_text if part.arguments is None else _json(part.arguments)
+    )
     shown = _io("Arguments", arguments) if arguments not in ("", "{}") else _NONE
     if part.result not in (None, "", "stopped"):
         result = part.result if isinstance(part.result, str) else _json(part.result)
@@ -229,10 +243,11 @@ def _io(label: str, text: str) -> Markup:
 
 
 def _media(part: MediaPart) -> Markup:
-    if part.mime.startswith("image/") and part.data and len(part.data) < MAX_IMAGE:
-        return _image(f"data:{part.mime};base64,{part.data}", part.alt)
+    source = f"data:{part.mime};base64,{part.data}"
+    if part.data and is_inline_image(source):
+        return _image(source, part.alt)
     label = part.alt or part.mime
-    if part.url.startswith(("https://", "http://")):
+    if is_web_address(part.url):
         return Markup("<p>{}</p>").format(_link(part.url, label))
     return Markup("<p>[{}]</p>").format(label)
 
@@ -242,6 +257,8 @@ def _image(source: str, alt: str) -> Markup:
 
 
 def _link(url: str, label: str) -> Markup:
+    if not is_safe_link(url):
+        return Markup('<a title="{}">{}</a>').format(url[:2_000], label)
     return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(url, label)
 
 
@@ -261,15 +278,15 @@ def _warnings(transcript: Transcript) -> Markup:
 
 
 def _sources(transcript: Transcript) -> Markup:
-    seen: dict[str, str] = {}
+    seen: dict[str, Markup] = {}
     for citation in transcript.citations:
-        if citation.url.startswith(("https://", "http://")):
-            seen.setdefault(citation.url, citation.title or citation.url)
+        if is_web_address(citation.url):
+            seen.setdefault(citation.url, _link(citation.url, citation.title or citation.url))
+        elif name := citation.title or citation.quote[:80]:  # a file, which has no address
+            seen.setdefault(name, Markup.escape(name))
     if not seen:
         return _NONE
-    items = _NONE.join(
-        Markup("<li>{}</li>").format(_link(url, title)) for url, title in seen.items()
-    )
+    items = _NONE.join(Markup("<li>{}</li>").format(shown) for shown in seen.values())
     return Markup("<details><summary>Sources ({})</summary><ol>{}</ol></details>").format(
         len(seen), items
     )
@@ -289,10 +306,15 @@ def _recap(recap: Recap) -> Markup:
 
 def _json(value: Any) -> str:
     """On one line where it fits."""
-    line = json.dumps(value, ensure_ascii=False, default=repr)
-    return (
-        line if len(line) <= 80 else json.dumps(value, ensure_ascii=False, indent=2, default=repr)
-    )
+    try:
+        line = json.dumps(value, ensure_ascii=False, default=repr)
+        return line if len(line) <= 80 else _indented(value)
+    except (RecursionError, ValueError):  # it holds itself, or more than a document should
+        return f"[{type(value).__name__} that is nested too deep to be shown]"
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=repr)
 
 
 def _rendered(markdown: str) -> Markup:
@@ -303,14 +325,29 @@ def _rendered(markdown: str) -> Markup:
 def _markdown() -> MarkdownIt:
     """CommonMark with GFM's tables and strikethrough; raw HTML is text, images are links."""
     from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    renderer = RendererHTML()
 
     def image(tokens: Any, index: int, options: Any, env: Any) -> str:
         token = tokens[index]
         source, label = str(token.attrs.get("src", "")), token.content or "image"
-        inline = source.startswith("data:image/") and len(source) < MAX_IMAGE
-        return _image(source, label) if inline else _link(source, label)
+        return _image(source, label) if is_inline_image(source) else _link(source, label)
+
+    def link(tokens: Any, index: int, options: Any, env: Any) -> str:
+        """A link that may not be opened keeps its text, and says where it went when it is pointed at."""
+        token = tokens[index]
+        url = str(token.attrs.get("href", ""))
+        title = str(token.attrs.get("title", ""))
+        if not is_safe_link(url):
+            token.attrs = {"title": f"{title} ({url[:2_000]})" if title else url[:2_000]}
+        elif not url.startswith("#"):
+            token.attrs["rel"] = "noopener noreferrer"
+        return renderer.renderToken(tokens, index, options, env)
 
     markdown.add_render_rule("image", lambda _self, *args: image(*args))
+    markdown.add_render_rule("link_open", lambda _self, *args: link(*args))
+    # every address becomes a link, and is judged where it is drawn, in one place
+    markdown.validateLink = lambda _: True  # type: ignore[method-assign]
     return markdown

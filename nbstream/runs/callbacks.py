@@ -41,7 +41,7 @@ class Listener:
         self._told = False
         self._context = contextvars.copy_context()
         self._due: deque[StreamEvent] = deque()
-        self._scheduled = False
+        self._scheduled = self._calling = False
 
     def __call__(self, event: StreamEvent) -> None:
         """Called on the thread of the run."""
@@ -62,12 +62,13 @@ class Listener:
     @property
     def pending(self) -> bool:
         """Whether it has not heard everything yet."""
-        return bool(self._due)
+        return self._calling or bool(self._due)
 
     def drain(self) -> None:
         """Call it for all that has happened. On its own loop, or on the thread that blocks that loop."""
         self._scheduled = False
         while self._due:
+            self._calling = True
             event = self._due.popleft()
             try:
                 awaitable = self._context.copy().run(self._callback, event)
@@ -78,6 +79,7 @@ class Listener:
             else:
                 if inspect.isawaitable(awaitable):
                     self._later(awaitable)
+        self._calling = False
 
     def _later(self, awaitable: Any) -> None:
         async def finish() -> None:

@@ -16,7 +16,8 @@ from typing import Literal, get_args
 
 import msgspec
 
-from nbstream.adapters.models.base import ChatModel, ChatRequest
+from nbstream.adapters.models.base import ChatModel, ChatRequest, SecretsOf
+from nbstream.adapters.models.parameters import NAMES
 from nbstream.adapters.sources.recorded import recorded
 from nbstream.adapters.sources.source import Source
 from nbstream.config import setting
@@ -82,7 +83,7 @@ async def _recorded_events(
         events=lambda: model.events(request),
         model=model.name,
         provider=model.provider,
-        secrets=model.secrets(),
+        secrets=SecretsOf(model, request),
     )
     stream = Stream(source, timeouts=request.timeouts, retries=0)
     record(stream, model, request)
@@ -98,8 +99,15 @@ def tape_path(model: ChatModel, request: ChatRequest) -> Path | None:
         return None
     asked = msgspec.to_builtins(request, enc_hook=repr)
     del asked["timeouts"]
+    for name in NAMES:  # what is not asked for leaves a request the one it was
+        if asked[name] is None:
+            del asked[name]
     asked["model"] = f"{model.provider}/{model.name}"
-    key = hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()[:16]
+    try:
+        known = msgspec.json.encode(asked, order="sorted")
+    except UnicodeEncodeError:  # half a character in the prompt
+        known = repr(asked).encode()
+    key = hashlib.sha256(known).hexdigest()[:16]
     return Path(folder) / f"{_slug(model)}-{key}{SUFFIX}"
 
 

@@ -32,6 +32,9 @@ from .portal import Portal, on_portal, portal
 from .pricing import cost_of
 from .writer import Writer
 
+#: Seconds between two looks for an interrupt.
+INTERRUPT_INTERVAL = 0.1
+
 #: Seconds between two looks into a file that another process writes, and between two looks whether it lives.
 FILE_INTERVAL = 0.05
 ALIVE_INTERVAL = 1.0
@@ -140,6 +143,9 @@ class Stream(Answer):
             self._started = True
         assert self._writer is not None
         self._home = running_loop()
+        turn = self.source.turn
+        if turn is not None and turn.home is None:
+            turn.home = self._home
         self._writer.start(self._loop_for(self._home))
         return self
 
@@ -386,7 +392,8 @@ class Stream(Answer):
 
     def __del__(self) -> None:
         if getattr(self, "_started", False) and not self._detached and not self.ended:
-            self.stop()
+            assert self._writer is not None
+            self._writer.drop()
 
     def _ipython_display_(self) -> None:
         host.display(self)
@@ -479,8 +486,13 @@ async def _woken(register: Callable[[Callable[[], None]], bool]) -> None:
         elif not loop.is_closed():
             loop.call_soon_threadsafe(settle)
 
-    if register(wake):
+    if not register(wake):
+        return
+    if threading.current_thread() is not threading.main_thread():
         await future
+    # A kernel's interrupt marks a future and does not wake the loop, which has nothing else to do: look up.
+    while not future.done():
+        await asyncio.wait({future}, timeout=INTERRUPT_INTERVAL)
 
 
 def _wait(woken: threading.Event, timeout: float | None, listeners: list[Listener]) -> bool:

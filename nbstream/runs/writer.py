@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 import time
 import uuid
+from collections import deque
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -73,6 +76,8 @@ class Writer:
         self._began = self._active = 0.0
         self._recorded = 0.0
         self._seq = 0
+        self._writing = False
+        self._next_actions: deque[Callable[[], None]] = deque()
         self._stalled = False
         self._timer: asyncio.TimerHandle | None = None
         self.taps: list[Tap] = []
@@ -132,19 +137,37 @@ class Writer:
             # Never begun, or its loop was closed under it: nobody else can write.
             self._begin()
             self._finish("stopped")
-        elif running_loop() is loop:
+            return
+        stopped = threading.Event()
+
+        def finish() -> None:
             self._finish("stopped")
-        else:
-            loop.call_soon_threadsafe(self._finish, "stopped")
+            stopped.set()
+
+        self._on_loop(loop, finish)
+        if running_loop() is not loop:
+            # So that who stops a run finds it stopped; a loop that is busy stops it later.
+            stopped.wait(0.2)
+
+    def drop(self) -> None:
+        """Stop soon: nobody holds the run any more. Called by the garbage collector, in the midst of anything."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._finish, "stopped")
 
     def warn(self, message: str, detail: str = "") -> None:
         """Say something odd in the run, from any thread; in vain once it has ended."""
         loop = self._loop
-        if loop is None or running_loop() is loop:
-            if self._began:
-                self._emit(Warning(message, detail))
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(self._emit, Warning(message, detail))
+        if loop is not None and not loop.is_closed():
+            self._on_loop(loop, lambda: self._emit(Warning(message, detail)))
+
+    def _on_loop(self, loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+        """Do it on the run's loop, but not in the midst of an event: each reader hears them in order."""
+        if running_loop() is not loop:
+            loop.call_soon_threadsafe(action)
+        elif self._writing:
+            self._next_actions.append(action)
+        else:
+            action()
 
     def _handle(self, request: Request) -> bool:
         turn = self._source.turn
@@ -156,7 +179,7 @@ class Writer:
                 return turn is not None and turn.decide(call_id, approved)
             case Watch():
                 if turn is not None:
-                    turn.attend()
+                    turn.watched()
                 return turn is not None
 
     def _poll(self, log: FileLog) -> None:
@@ -197,6 +220,7 @@ class Writer:
         deadline = time.monotonic() + PATIENCE
         while self._log.pending and not self._ended and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+        await asyncio.sleep(0)  # what it asked for from its thread stands in this loop's queue
 
     def _take(self, event: StreamEvent) -> None:
         self._recorded = event.time
@@ -299,7 +323,7 @@ class Writer:
             return
         try:
             if self._source.turn is not None:
-                for last in self._source.turn.farewell():
+                for last in self._source.turn.closing_events():
                     self._emit(last)
             for closing in self._order.closing():
                 self._emit(closing)
@@ -326,7 +350,11 @@ class Writer:
 
     def _write(self, event: StreamEvent) -> None:
         seq, self._seq = self._seq, self._seq + 1
+        self._writing = True
         self._log.append(stamp(event, seq, self._elapsed()))
+        self._writing = False
+        while self._next_actions:
+            self._next_actions.popleft()()
 
     def _masked(self, text: str) -> str:
         return mask(text, self._source.secrets)

@@ -22,6 +22,7 @@ from nbstream.events import (
     event_type,
     to_builtins,
 )
+from nbstream.events.errors import UsageError
 from nbstream.events.usage import USAGE_COUNTS
 from nbstream.fold.transcript import Transcript
 
@@ -141,16 +142,26 @@ def _call(kind: str, event: Any, **more: Any) -> Payload:
 
 
 def messages_of(body: Payload) -> list[Payload]:
-    """The messages of AG-UI's RunAgentInput in the OpenAI chat form."""
-    messages: list[Payload] = []
-    for given in body.get("messages") or ():
-        role = "system" if given.get("role") == "developer" else given.get("role")
-        if role not in ("system", "user", "assistant", "tool"):
-            continue
-        message: Payload = {"role": role, "content": given.get("content") or ""}
-        if role == "assistant" and given.get("toolCalls"):
-            message["tool_calls"] = given["toolCalls"]
-        if role == "tool":
-            message["tool_call_id"] = given.get("toolCallId", "")
-        messages.append(message)
-    return messages
+    """The messages of AG-UI's RunAgentInput in the OpenAI chat form, not checked. Raises `UsageError`.
+
+    Those that are for the client's own display are left out.
+    """
+    given = body.get("messages") or []
+    if not isinstance(given, list):
+        raise UsageError("messages is a list.")
+    return [_message(each) for each in given if _role(each) not in ("activity", "reasoning")]
+
+
+def _role(message: Any) -> Any:
+    return message.get("role") if isinstance(message, dict) else None
+
+
+def _message(given: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    message: Payload = {"role": given.get("role"), "content": given.get("content") or ""}
+    if message["role"] == "assistant" and given.get("toolCalls"):
+        message["tool_calls"] = given["toolCalls"]
+    if message["role"] == "tool":
+        message["tool_call_id"] = given.get("toolCallId", "")
+    return message

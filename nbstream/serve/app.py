@@ -10,7 +10,7 @@ with the `Last-Event-ID` it has gets the rest. This is the one room that imports
 from __future__ import annotations
 
 import asyncio
-import hmac
+import re
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -21,13 +21,20 @@ from nbstream.agents.agent import Agent
 from nbstream.agents.workflow import Workflow
 from nbstream.events import StreamEvent, encode
 from nbstream.events.errors import UsageError
+from nbstream.events.json import decode_json
 from nbstream.runs.stream import Stream
 
+from .admission import Refused, admit
 from .agui import AguiEncoder, messages_of
 
-#: Runs that are kept to be resumed or watched, and the largest request, in bytes.
+#: Runs that are kept to be resumed or watched, those that may go on at once, and the largest request, in bytes.
 MAX_RUNS = 100
+MAX_RUNNING = 256
 MAX_BODY = 10_000_000
+
+#: Seconds in which a request has to have arrived whole, and requests that may be arriving at once.
+BODY_TIMEOUT = 30.0
+MAX_ARRIVING = 64
 
 #: An agent, a workflow, or a function of the prompt and the context.
 Served = Agent | Workflow | Callable[..., Stream]
@@ -65,8 +72,9 @@ def asgi_app(
     POST `path` with `{"prompt": …, "context": {…}}` gives our events, with AG-UI's RunAgentInput (or
     `?protocol=ag-ui`) AG-UI's. Each request is a conversation of its own. GET `path` follows the newest run,
     `?run=ID` a certain one; `Last-Event-ID` (GET or POST) resumes. When nobody has read a run for `linger`
-    seconds it is stopped. With `token`, clients send `Authorization: Bearer …`; without one, only clients on
-    this machine are served.
+    seconds it is stopped. With `token`, clients send `Authorization: Bearer …`; without one, only programs
+    and pages on this machine are served, and nobody behind a proxy. Clients send messages of the roles user,
+    assistant and tool: the system prompt is yours.
     """
     try:
         from starlette.applications import Starlette
@@ -80,11 +88,12 @@ def asgi_app(
 
     async def endpoint(request: Any) -> Any:
         try:
-            _admit(request, token)
-            run, protocol, thread = await _run_of(request, served, runs)
-        except _Refused as refused:
-            return JSONResponse({"error": {"message": str(refused)}}, refused.status)
-        after = _number(request.headers.get("last-event-id", ""))
+            admit(request, token)
+            last, after = _last_event(request)
+            run, protocol, thread = await _run_of(request, served, runs, last)
+        except Refused as refused:
+            error = {"error": {"message": str(refused)}}
+            return JSONResponse(error, refused.status, refused.headers)
         encoder = _encoder(protocol, thread or run.id, run.id)
         lines = _lines(run.stream, encoder, f"{run.id}:", after, heartbeat)
         return _EventStream(run, lines)
@@ -139,19 +148,23 @@ async def _lines(
 
 
 class _Run:
-    """A run and who reads it."""
+    """A run and who reads it; when nobody does for `linger` seconds, from its beginning on, it is stopped."""
 
     def __init__(self, run_id: str, stream: Stream, linger: float) -> None:
         self.id = run_id
         self.stream = stream
         self._linger = linger
         self._readers = 0
+        self._wait_for_readers()
 
     def join(self) -> None:
         self._readers += 1
 
     def leave(self) -> None:
         self._readers -= 1
+        self._wait_for_readers()
+
+    def _wait_for_readers(self) -> None:
         if not self._readers and not self.stream.ended:
             asyncio.get_running_loop().call_later(self._linger, self._stop_alone)
 
@@ -164,6 +177,7 @@ class _Runs:
     def __init__(self, linger: float) -> None:
         self._linger = linger
         self._runs: dict[str, _Run] = {}
+        self._arriving = 0
 
     def add(self, stream: Stream) -> _Run:
         run = _Run(uuid.uuid4().hex[:16], stream, self._linger)
@@ -173,94 +187,151 @@ class _Runs:
             del self._runs[run_id]
         return run
 
-    def get(self, run_id: str | None) -> _Run:
-        if run_id is None and self._runs:
-            return list(self._runs.values())[-1]
+    def get(self, run_id: str) -> _Run:
         if run_id not in self._runs:
-            raise _Refused(404, "There is no such run." if run_id else "There is no run yet.")
+            raise Refused(404, "There is no such run.")
         return self._runs[run_id]
+
+    def newest(self) -> _Run:
+        if not self._runs:
+            raise Refused(404, "There is no run yet.")
+        return list(self._runs.values())[-1]
+
+    def check_room(self) -> None:
+        """Raises `Refused` where as many runs go on as may."""
+        if sum(not each.stream.ended for each in self._runs.values()) >= MAX_RUNNING:
+            raise Refused(503, "Too many runs go on.", {"retry-after": "5"})
+
+    async def body(self, request: Any) -> bytes:
+        """The whole request. Raises `Refused` where it is too large, too slow, or one of too many."""
+        if self._arriving >= MAX_ARRIVING:
+            raise Refused(503, "Too many requests are arriving.", {"retry-after": "5"})
+        self._arriving += 1
+        try:
+            return await asyncio.wait_for(_read(request), BODY_TIMEOUT)
+        except TimeoutError:
+            raise Refused(408, f"The request did not arrive within {BODY_TIMEOUT:g} s.") from None
+        finally:
+            self._arriving -= 1
 
 
 # ── requests ──────────────────────────────────────────────────────────────────
 
-
-class _Refused(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+_EVENT_ID = re.compile(r"([0-9a-f]{1,64}):([0-9]{1,15})", re.ASCII)
 
 
-def _admit(request: Any, token: str | None) -> None:
-    if token is not None:
-        given = request.headers.get("authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-            raise _Refused(401, "Send the token: Authorization: Bearer …")
-        return
-    server = request.scope.get("server")
-    if server is not None and not (_is_loopback(server[0]) and _is_loopback(request.url.hostname)):
-        raise _Refused(403, "Beyond this machine the app needs a token: asgi_app(…, token=…).")
+def _last_event(request: Any) -> tuple[str, int]:
+    """The run to go on with and the number of the event that the client has; "" and -1 for none."""
+    given = request.headers.get("last-event-id", "")
+    if not given:
+        return "", -1
+    match = _EVENT_ID.fullmatch(given)
+    if match is None:
+        raise Refused(400, "Last-Event-ID is not one of this server's.")
+    return match.group(1), int(match.group(2))
 
 
-async def _run_of(request: Any, served: Served, runs: _Runs) -> tuple[_Run, str, str]:
+async def _run_of(request: Any, served: Served, runs: _Runs, last: str) -> tuple[_Run, str, str]:
     protocol = request.query_params.get("protocol", "")
     if "ag-ui" in request.headers.get("accept", ""):
         protocol = "ag-ui"
     if protocol not in ("", "nbstream", "ag-ui"):
-        raise _Refused(400, "protocol is nbstream or ag-ui.")
-    last = request.headers.get("last-event-id", "").rpartition(":")[0]
+        raise Refused(400, "protocol is nbstream or ag-ui.")
     if last or request.method == "GET":
-        run = runs.get(last or request.query_params.get("run"))
+        wanted = last or request.query_params.get("run")
+        run = runs.newest() if wanted is None else runs.get(wanted)
         return run, protocol or "nbstream", ""
-    body = await _json(request)
-    if "threadId" in body and "runId" in body:
-        prompt, protocol = messages_of(body), protocol or "ag-ui"
-    else:
-        prompt = body.get("prompt")
+    body = _object(await runs.body(request))
+    thread = body.get("threadId", "")
+    if not isinstance(thread, str):
+        raise Refused(400, "threadId is a text.")
     context = body.get("context")
     try:
+        if "threadId" in body and "runId" in body:
+            prompt, protocol = messages_of(body), protocol or "ag-ui"
+        else:
+            prompt = body.get("prompt")
+        _check_prompt(prompt)
+        runs.check_room()
         stream = _start(served, prompt, context if isinstance(context, dict) else {})
     except UsageError as error:
-        raise _Refused(400, str(error)) from error
-    return runs.add(stream), protocol or "nbstream", str(body.get("threadId") or "")
+        raise Refused(400, str(error)) from error
+    return runs.add(stream), protocol or "nbstream", thread
+
+
+#: What clients may say in a conversation: the system prompt is the server's.
+_ROLES = ("user", "assistant", "tool")
+
+
+def _check_prompt(prompt: Any) -> None:
+    """Raises `UsageError` for what is no text and no list of messages."""
+    if not isinstance(prompt, (str, list)) or not prompt:
+        raise UsageError('Send {"prompt": "…"}, or messages.')
+    for message in prompt if isinstance(prompt, list) else ():
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            raise UsageError(f"A message is an object with a role of {', '.join(_ROLES)}.")
+        content, calls = message.get("content"), message.get("tool_calls")
+        if not (content is None or isinstance(content, str) or _are_objects(content)):
+            raise UsageError("A message's content is a text or a list of parts.")
+        if calls is not None and not (_are_objects(calls) and all(map(_is_call, calls))):
+            raise UsageError("tool_calls are objects with id and function.")
+        if message["role"] == "tool" and not isinstance(message.get("tool_call_id", ""), str):
+            raise UsageError("tool_call_id is a text.")
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _is_call(call: dict[str, Any]) -> bool:
+    function = call.get("function")
+    return isinstance(call.get("id"), str) and (
+        isinstance(function, dict)
+        and isinstance(function.get("name"), str)
+        and isinstance(function.get("arguments", ""), str)
+    )
 
 
 def _start(served: Served, prompt: Any, context: dict[str, Any]) -> Stream:
-    if not isinstance(prompt, (str, list)) or not prompt:
-        raise UsageError('Send {"prompt": "…"}, or messages.')
     if isinstance(served, Agent):
         return served.fork(0).stream(prompt, context=context)
     if not isinstance(prompt, str):
-        prompt = prompt[-1].get("content") or ""
+        prompt = _text_of(prompt[-1].get("content"))
     if isinstance(served, Workflow):
         return served.stream(prompt, context=context)
-    return served(prompt, context)
+    try:
+        return served(prompt, context)
+    except (SystemExit, GeneratorExit) as error:  # it would end the server
+        raise RuntimeError(f"{served!r} raised {type(error).__name__}: {error}") from error
 
 
-async def _json(request: Any) -> dict[str, Any]:
+def _text_of(content: Any) -> str:
+    if isinstance(content, list):
+        return "\n".join(str(part["text"]) for part in content if part.get("text"))
+    return content or ""
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = decode_json(body)
+    except ValueError as error:
+        raise Refused(400, f"Not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise Refused(400, 'Send an object: {"prompt": "…"}.')
+    return value
+
+
+async def _read(request: Any) -> bytes:
     # A page of another origin cannot send this type without being asked about it first.
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise _Refused(415, "Send JSON, with content-type: application/json.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refused(415, "Send JSON, with content-type: application/json.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            raise _Refused(413, "The request is too large.")
-    try:
-        value = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise _Refused(400, f"Not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise _Refused(400, 'Send an object: {"prompt": "…"}.')
-    return value
-
-
-def _is_loopback(host: str | None) -> bool:
-    return host in ("localhost", "::1") or bool(host and host.startswith("127."))
-
-
-def _number(event_id: str) -> int:
-    number = event_id.rpartition(":")[2]
-    return int(number) if number.isdecimal() else -1
+            raise Refused(413, "The request is too large.")
+    return bytes(body)
 
 
 class _EventStream:
@@ -275,6 +346,7 @@ class _EventStream:
             "content-type": "text/event-stream; charset=utf-8",
             "cache-control": "no-cache",
             "x-accel-buffering": "no",
+            "x-content-type-options": "nosniff",
             "x-run-id": self._run.id,
         }
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -285,11 +357,11 @@ class _EventStream:
             tasks = [asyncio.ensure_future(each) for each in (self._push(send), _gone(receive))]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._run.leave()  # first: what follows may be cancelled, or fail
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._lines.aclose()
-            self._run.leave()
 
     async def _push(self, send: Any) -> None:
         async for chunk in self._lines:

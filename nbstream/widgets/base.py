@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import threading
 import uuid
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -33,6 +34,7 @@ class Runtime(anywidget.AnyWidget):
     bundle = t.Unicode().tag(sync=True)
     hydrates = t.Bool(False)
     _shared: Runtime | None = None
+    _making = threading.Lock()
 
     def __init__(self) -> None:
         self._esm = bundled("loader.js")
@@ -49,10 +51,11 @@ class Runtime(anywidget.AnyWidget):
 
     @classmethod
     def shared(cls) -> Runtime:
-        runtime = cls._shared
-        if runtime is None or runtime.comm is None:
-            runtime = cls._shared = cls()
-        return runtime
+        with cls._making:
+            runtime = cls._shared
+            if runtime is None or runtime.comm is None:
+                runtime = cls._shared = cls()
+            return runtime
 
 
 class PageWidget(anywidget.AnyWidget):
@@ -119,7 +122,7 @@ def send(widget: anywidget.AnyWidget, message: Message) -> None:
         # Half of a small message is the header of the request that it belongs to, and its own. Such a page
         # needs neither: it finds the view by its comm.
         kernel.session.send(
-            kernel.iopub_socket, "comm_msg", content, ident=comm.topic, header=_header()
+            kernel.iopub_socket, "comm_msg", content, ident=comm.topic, header=_header(kernel)
         )
     else:
         parent = kernel.get_parent()
@@ -147,11 +150,21 @@ def _content(comm: Any, message: Message) -> bytes:
 _numbers = itertools.count()
 
 
-def _header() -> dict[str, str]:
-    """What the protocol asks of a header, and no more."""
+def _header(kernel: Any) -> dict[str, str]:
+    """What the protocol asks of a header, and no more.
+
+    The session has to be the kernel's: JupyterLab takes another one for a kernel that was started anew, and
+    drops what it has not handled yet.
+    """
     number = f"nbstream-{next(_numbers)}"
-    empty = {"session": "", "username": ""}
-    return {"msg_id": number, "msg_type": "comm_msg", "version": "5.3", **empty}
+    session = kernel.session.session
+    return {
+        "msg_id": number,
+        "msg_type": "comm_msg",
+        "version": "5.3",
+        "session": session,
+        "username": "",
+    }
 
 
 # ── hearing ───────────────────────────────────────────────────────────────────

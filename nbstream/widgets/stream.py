@@ -235,8 +235,8 @@ class StreamView(PageWidget):
                     stream.stop()
                 heard: Ack = {"kind": "ack", "action": "stop"}
                 send(self, heard)
-            case Approve(call_id, decision) if stream is not None:
-                stream.approve(call_id, decision == "approved")
+            case Approve(call_id, decision, approval_id) if stream is not None:
+                stream.approve(approval_id or call_id, decision == "approved")
 
     def _ask_who_sees(self) -> None:
         """A page has lost its views. Where no other has one, the run may be nobody's."""

@@ -218,7 +218,13 @@ def _settle(log: list[StreamEvent | _Merge]) -> list[StreamEvent]:
 
 
 def _plain(events: list[StreamEvent]) -> list[WireEvent]:
-    return [_sendable(to_builtins(event)) for event in events]
+    return [_sendable(_shown(to_builtins(event))) for event in events]
+
+
+def _shown(event: dict[str, Any]) -> dict[str, Any]:
+    """Without what only the next request needs: it may be as long as the answer."""
+    event.pop("carry", None)
+    return event
 
 
 def _sendable(value: Any) -> Any:

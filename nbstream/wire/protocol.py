@@ -172,7 +172,7 @@ class Request(msgspec.Struct, tag_field="kind"):
 class Hello(Request, tag="hello"):
     """A view that has all frames up to `have`."""
 
-    have: int = 0
+    have: int
 
 
 class Stop(Request, tag="stop"):
@@ -192,8 +192,11 @@ class Unseen(Request, tag="unseen"):
 
 
 class Approve(Request, tag="approve"):
+    """A decision: on the question of that id, where the kernel gave one."""
+
     call_id: str
     decision: Literal["approved", "denied"]
+    approval_id: str = ""
 
 
 class AskPoints(Request, tag="hello"):

@@ -15,7 +15,7 @@ import comm
 from comm.base_comm import BaseComm
 from playwright.async_api import Frame, Locator, Page
 
-from nbstream.widgets.stream import PageWidget, Runtime
+from nbstream.widgets.base import PageWidget, Runtime
 
 SCRIPT = Path(__file__).with_name("host.js").read_text()
 URL = "http://host.invalid/"

@@ -52,6 +52,7 @@ export interface IterationEnd extends Event {
   iteration: number;
   usage: Usage | null;
   finish_reason: FinishReason;
+  carry: Record<string, unknown> | null;
 }
 
 export interface TextDelta extends Delta {
@@ -60,6 +61,7 @@ export interface TextDelta extends Delta {
   text: string;
   choice: number;
   logprobs: unknown[] | null;
+  paragraph: boolean;
 }
 
 export interface ThinkingDelta extends Delta {
@@ -105,6 +107,8 @@ export interface ToolApproval extends Event {
   type: "tool_approval";
   call_id: string;
   decision: Decision;
+  approval_id: string;
+  arguments_text: string;
 }
 
 export interface ToolProgress extends Event {
@@ -190,6 +194,7 @@ export interface RunEnd extends Event {
   finish_reason: FinishReason;
   provider_reason: string;
   incomplete: boolean;
+  carry: Record<string, unknown> | null;
 }
 
 export interface Raw extends Event {
@@ -237,14 +242,14 @@ export const DEFAULTS: Record<EventType, Record<string, unknown>> = {
   step_start: { ...event, index: 0, agent: "", structured: false },
   step_end: { ...event, index: 0, duration: 0.0, usage: null, finish_reason: null },
   iteration_start: { ...event },
-  iteration_end: { ...event, usage: null, finish_reason: "unknown" },
-  text_delta: { ...delta, choice: 0, logprobs: null },
+  iteration_end: { ...event, usage: null, finish_reason: "unknown", carry: null },
+  text_delta: { ...delta, choice: 0, logprobs: null, paragraph: false },
   thinking_delta: { ...delta, text: "", signature: "", redacted: "", choice: 0 },
   refusal_delta: { ...delta, choice: 0 },
   tool_call_start: { ...event, name: "", server_side: false, choice: 0 },
   tool_call_delta: { ...delta },
   tool_call_end: { ...event, arguments: null, text: "", error: "" },
-  tool_approval: { ...event },
+  tool_approval: { ...event, approval_id: "", arguments_text: "" },
   tool_progress: { ...event },
   tool_result: { ...event, content: null, is_error: false, duration: null },
   content_part: { ...event, data: "", url: "", alt: "" },
@@ -255,7 +260,7 @@ export const DEFAULTS: Record<EventType, Record<string, unknown>> = {
   warning: { ...event, detail: "" },
   stall: { ...event, first: false },
   error: { ...event, hint: "", retryable: false, status: null, body: "" },
-  run_end: { ...event, provider_reason: "", incomplete: false },
+  run_end: { ...event, provider_reason: "", incomplete: false, carry: null },
   raw: { ...event, source: "" },
 };
 

@@ -26,10 +26,12 @@ export interface Unseen {
   kind: "unseen";
 }
 
+/** A decision: on the question of that id, where the kernel gave one. */
 export interface Approve {
   kind: "approve";
   call_id: string;
   decision: "approved" | "denied";
+  approval_id?: string;
 }
 
 /** A chart that has none. */

@@ -5,6 +5,9 @@ import type { Options } from "../protocol/traits";
 import type { Model } from "../run/model";
 import { Store } from "./store";
 
+/** Which call a decision is for. */
+export type Question = Omit<Approve, "kind" | "decision">;
+
 export interface Timers {
   set(callback: () => void, milliseconds: number): unknown;
   clear(id: unknown): void;
@@ -122,8 +125,8 @@ export class Connection {
     else if (!this.gone) this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
   }
 
-  approve(call_id: string, decision: Approve["decision"]): void {
-    this.#send({ kind: "approve", call_id, decision });
+  approve(question: Question, decision: Approve["decision"]): void {
+    this.#send({ kind: "approve", ...question, decision });
   }
 
   /** The whole run in pieces of a moment each; never, where the kernel is gone. */

@@ -145,6 +145,8 @@ export function fold(transcript: Transcript, event: StreamEvent): Change {
     case "tool_approval":
       return onCall(transcript, event.call_id, (part) => {
         part.status = AFTER_DECISION[event.decision];
+        part.approval_id = event.approval_id || part.approval_id;
+        part.preview = event.arguments_text || part.preview;
         part.begin(event.time);
       });
     case "tool_progress":

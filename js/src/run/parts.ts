@@ -28,6 +28,7 @@ export class TextPart {
   readonly content = new TextBuffer();
   signature = "";
   redacted = "";
+  readonly #paragraph: boolean;
 
   constructor(
     readonly kind: TextKind,
@@ -37,6 +38,12 @@ export class TextPart {
     this.choice = event.choice;
     this.step = event.step;
     this.time = this.until = event.time;
+    this.#paragraph = "paragraph" in event && event.paragraph;
+  }
+
+  /** Whether it begins another message of the same answer. */
+  get paragraph(): boolean {
+    return this.#paragraph;
   }
 
   get key(): string {
@@ -57,6 +64,10 @@ export class ToolPart {
   readonly input = new TextBuffer();
   arguments: unknown = null;
   error = "";
+  /** Names the question to a person, where it asked one. */
+  approval_id = "";
+  /** What it would run with, in the kernel's own words. */
+  preview = "";
   readonly progress: unknown[] = [];
   result: unknown = null;
   duration: number | null = null;
@@ -75,9 +86,9 @@ export class ToolPart {
     return `tool ${this.call_id}`;
   }
 
-  /** Whether its result went back to the model: what follows is another answer. */
-  get answered(): boolean {
-    return !this.server_side && ["done", "error", "denied"].includes(this.status);
+  /** Whether it has run, here or at the provider: what follows is said after it. */
+  get over(): boolean {
+    return this.server_side || ["done", "error", "denied"].includes(this.status);
   }
 
   /** When it began to run, as far as one can tell: nobody says. */

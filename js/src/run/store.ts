@@ -50,8 +50,9 @@ export class Store {
   }
 
   /**
-   * The answer so far: the first choice where there are several, the last step of a workflow. What an agent
-   * says after its tools have run is a paragraph of its own; one answer of a provider is what it sent.
+   * The answer so far: the first choice where there are several, the last step of a workflow. What is said
+   * after a tool has run, the provider's or an agent's, is a paragraph of its own, and so is another message
+   * of the same answer; all else is what the provider sent.
    */
   get text(): string {
     const nested = new Set(this.#state.steps.filter((s) => s.run !== "").map((s) => s.name));
@@ -59,12 +60,19 @@ export class Store {
     const step = parts.findLast((part) => part.kind === "text")?.step;
     let text = "";
     let gap = false;
+    let message = false;
     for (const part of parts) {
       if (part.step !== step) continue;
-      const said = part.kind === "text" ? String(part.content) : "";
-      if (gap && /\S$/.test(text) && /^\S/.test(said)) text += "\n\n";
-      text += said;
-      gap = (part.kind === "tool" && part.answered) || (gap && said === "");
+      if (part.kind === "tool") {
+        gap ||= part.over;
+        message ||= part.server_side;
+      } else if (part.kind === "text") {
+        if (part.paragraph) gap = message = true;
+        const said = String(part.content);
+        if (gap) text += paragraphBreak(text, said, message);
+        text += said;
+        if (said !== "") gap = message = false;
+      }
     }
     return text;
   }
@@ -108,3 +116,14 @@ export class Store {
 }
 
 const speaks = (part: Part) => part.kind === "tool" || (part.kind === "text" && part.choice === 0);
+
+/**
+ * What divides two pieces of an answer between which something else happened. White space that is there
+ * already is enough, but another message has an empty line before it.
+ */
+function paragraphBreak(before: string, after: string, message: boolean): string {
+  if (before === "" || after === "") return "";
+  if (!message) return /\S$/.test(before) && /^\S/.test(after) ? "\n\n" : "";
+  const edge = `${/\s*$/.exec(before.slice(-32))?.[0]}${/^\s*/.exec(after.slice(0, 32))?.[0]}`;
+  return "\n".repeat(Math.max(3 - edge.split("\n").length, 0));
+}

@@ -35,7 +35,8 @@ export class AnswerView implements PartView {
 
   takes(part: Part): boolean {
     const mine = this.#parts[0];
-    return part.kind === "text" && part.choice === mine?.choice && part.step === mine.step;
+    if (part.kind !== "text" || part.paragraph) return false;
+    return part.choice === mine?.choice && part.step === mine.step;
   }
 
   grew(part: Part): void {

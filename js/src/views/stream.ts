@@ -57,7 +57,7 @@ export class StreamView implements WidgetView, Painted {
       get now() {
         return store.now;
       },
-      approve: (call_id, decision) => connection.approve(call_id, decision),
+      approve: (question, decision) => connection.approve(question, decision),
     };
     this.#body = new Body(store, options, this.#context);
     this.#recap = new Recap(store);

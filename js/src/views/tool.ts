@@ -41,7 +41,7 @@ export class ToolView implements PartView {
   );
   #tokens = 0;
   #offset = 0;
-  #parsed = false;
+  #written: string | null = null;
   #pinned = true;
   #growing = false;
   #progress = h("div", { class: "nbs-tool-progress", hidden: true });
@@ -60,7 +60,9 @@ export class ToolView implements PartView {
     const decide = (decision: "approved" | "denied") => () => {
       if (this.#approval.contains(document.activeElement)) this.node.focus({ preventScroll: true });
       for (const each of this.#approval.querySelectorAll("button")) each.disabled = true;
-      if (this.#part) context.approve(this.#part.call_id, decision);
+      if (!this.#part) return;
+      const { call_id, approval_id } = this.#part;
+      context.approve(approval_id ? { call_id, approval_id } : { call_id }, decision);
     };
     this.#approval = h(
       "div",
@@ -110,7 +112,7 @@ export class ToolView implements PartView {
 
   rebind(): void {
     this.#offset = 0;
-    this.#parsed = false;
+    this.#written = null;
     this.#arguments.data = "";
     this.nest.clear();
     this.gallery.clear();
@@ -167,11 +169,12 @@ export class ToolView implements PartView {
       if (this.#offset < MAX_SHOWN) this.#arguments.appendData(part.input.since(this.#offset));
       this.#offset = part.input.length;
       toggle(this.#argumentsBox, part.input.length > NOTHING);
-    } else if (!this.#parsed) {
-      this.#parsed = true;
-      const text = part.arguments === null ? String(part.input) : json(part.arguments);
-      this.#arguments.data = bounded(text);
-      toggle(this.#argumentsBox, text.length > NOTHING);
+    } else if (this.#written === null || (part.preview && part.preview !== this.#written)) {
+      // Numbers of JavaScript are not the kernel's: what a person decides on is what the kernel wrote.
+      const parsed = part.arguments === null ? String(part.input) : json(part.arguments);
+      this.#written = part.preview || parsed;
+      this.#arguments.data = bounded(this.#written);
+      toggle(this.#argumentsBox, this.#written.length > NOTHING);
     }
   }
 

@@ -79,6 +79,29 @@ test("a tool that waits for a decision gets it", async () => {
   expect(shown(action(a, "approve"))).toBe(false);
 });
 
+test("the card shows what the kernel would run, and answers by the question's own id", async () => {
+  const stage = new Stage();
+  const { root } = stage.show();
+  const shown = '{"amount": 9007199254740993, "to": "a\\u202eb"}';
+  await stage.say(
+    START,
+    { type: "tool_call_start", call_id: "a", block: 0, name: "pay" },
+    {
+      type: "tool_call_end",
+      call_id: "a",
+      arguments: { amount: 9007199254740992, to: "a\u202eb" },
+    },
+  );
+  const ask = { type: "tool_approval", call_id: "a", decision: "requested", approval_id: "q1" };
+  await stage.say({ ...ask, arguments_text: shown });
+  const [card] = parts(root, "tool") as [HTMLElement];
+  expect(card.querySelector('[data-label="Arguments"]')?.textContent).toBe(shown);
+  action(card, "approve")?.click();
+  expect(stage.model.sent.at(-1)).toEqual({
+    ...{ kind: "approve", call_id: "a", approval_id: "q1", decision: "approved" },
+  });
+});
+
 test("a tool's table is a table, and its image stands in its card", async () => {
   const stage = new Stage();
   const { root } = stage.show();

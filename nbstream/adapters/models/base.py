@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from nbstream.adapters.transport.masking import secrets_of_headers
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.events import Error, StreamEvent
 from nbstream.events.errors import error_from_event
 from nbstream.render.response import Response, fold
+
+from .parameters import NAMES, is_own
 
 Feature = Literal["streaming", "tools", "vision", "json", "thinking"]
 
@@ -19,7 +22,12 @@ Prompt = str | Sequence[dict[str, Any]]
 
 
 class ChatRequest(msgspec.Struct, kw_only=True):
-    """One request, in nobody's wire format. `options` are provider options, passed on as they are."""
+    """One request, in nobody's wire format. `options` are provider options, passed on as they are.
+
+    `reasoning`: how much to think, "low", "medium", "high", a number of tokens, or False. `tool_choice`:
+    "auto", "none", "required" or a tool's name. `cache`: mark what is the same each time, where the provider
+    wants that. `user`: who asks, for a key that many share.
+    """
 
     messages: list[dict[str, Any]]
     temperature: float | None = None
@@ -29,6 +37,11 @@ class ChatRequest(msgspec.Struct, kw_only=True):
     tools: list[dict[str, Any]] | None = None
     output_schema: dict[str, Any] | None = None
     timeouts: Timeouts = Timeouts()
+    reasoning: str | int | bool | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    cache: bool | str | None = None
+    seed: int | None = None
+    user: str | None = None
     options: dict[str, Any] = {}
 
     @classmethod
@@ -41,7 +54,8 @@ class ChatRequest(msgspec.Struct, kw_only=True):
         )
         if system:
             messages.insert(0, {"role": "system", "content": system})
-        known = {name: params.pop(name) for name in _PARAMETERS & params.keys()}
+        own = {name for name in NAMES if is_own(name, params.get(name))}
+        known = {name: params.pop(name) for name in (_PARAMETERS - own) & params.keys()}
         return cls(
             messages=messages,
             options={**(params.pop("options", None) or {}), **params},
@@ -50,6 +64,13 @@ class ChatRequest(msgspec.Struct, kw_only=True):
 
 
 _PARAMETERS = set(ChatRequest.__struct_fields__) - {"messages", "options"}
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What a request would send: the address, "" where nothing is sent, and the whole body."""
+
+    url: str
+    body: dict[str, Any]
 
 
 class ChatModel:
@@ -74,6 +95,10 @@ class ChatModel:
         """Whether the model's adapter can do it: streaming, tools, vision, json, thinking."""
         return feature in self.features
 
+    def preview(self, request: ChatRequest) -> Preview:
+        """What `request` would send, without sending it."""
+        return Preview("", {"messages": request.messages})
+
     def load(self) -> None:
         """Load the libraries a request needs, so that its times are the server's alone."""
 
@@ -96,3 +121,16 @@ class ChatModel:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.provider}/{self.name})"
+
+
+class SecretsOf:
+    """What must not be shown of a request to a model: asked each time, since keys change while it runs."""
+
+    def __init__(self, model: ChatModel, request: ChatRequest | None = None) -> None:
+        self._model = model
+        headers = request.options.get("extra_headers") if request is not None else None
+        self._headers = secrets_of_headers(headers) if isinstance(headers, dict) else []
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._model.secrets()
+        yield from self._headers

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
-
-import msgspec
 
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.gemini_content import GeminiDecoder
+from nbstream.events.carry import carried
 from nbstream.events.errors import ProviderError
 
 from .base import ChatRequest, Feature
-from .chat_messages import file_of
+from .chat_messages import as_object, file_of
 from .http_model import HTTPModel, function_tools, own_tools, with_options
+from .parameters import budget, chosen, effort
 
 
 class Gemini(HTTPModel):
@@ -24,6 +25,7 @@ class Gemini(HTTPModel):
     provider = "gemini"
     key_names: tuple[str, ...] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     key_needed = True
+    lacks = ("user",)
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}
     )
@@ -42,7 +44,7 @@ class Gemini(HTTPModel):
         return GeminiDecoder(endpoint)
 
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
-        system, contents = convert(request.messages)
+        system, contents = convert(request.messages, self.provider)
         stop = [request.stop] if isinstance(request.stop, str) else request.stop
         config: dict[str, Any] = {
             name: value
@@ -51,9 +53,12 @@ class Gemini(HTTPModel):
                 ("maxOutputTokens", request.max_tokens),
                 ("topP", request.top_p),
                 ("stopSequences", stop),
+                ("seed", request.seed),
             )
             if value is not None
         }
+        if request.reasoning is not None:
+            config["thinkingConfig"] = _thinking(self.name, request.reasoning)
         if request.output_schema:
             config["responseMimeType"] = "application/json"
             config["responseJsonSchema"] = request.output_schema
@@ -76,6 +81,12 @@ class Gemini(HTTPModel):
             body["tools"] = own_tools(request.tools)
             if declarations:
                 body["tools"] = [{"functionDeclarations": declarations}, *body["tools"]]
+        if request.tool_choice is not None and request.tools:
+            mode, name = chosen(request.tool_choice)
+            calling: dict[str, Any] = {"mode": _MODES[mode]}
+            if name:
+                calling["allowedFunctionNames"] = [name]
+            body["toolConfig"] = {"functionCallingConfig": calling}
         return with_options(body, top)
 
     def adapt_body(
@@ -99,14 +110,34 @@ def _unchecked(part: dict[str, Any], lacking: bool) -> dict[str, Any]:
     return {**part, "thoughtSignature": "skip_thought_signature_validator"}
 
 
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
+
+
+def _thinking(model: str, reasoning: Any) -> dict[str, Any]:
+    """Up to Gemini 2.5 thoughts are counted in tokens, from Gemini 3 on they have a level."""
+    word = effort(reasoning)
+    counted = isinstance(reasoning, int) and not isinstance(reasoning, bool)
+    new = re.match(r"gemini-([3-9]|\d\d)", model) and not counted
+    if word == "none":
+        return {"thinkingLevel": "minimal"} if new else {"thinkingBudget": 0}
+    amount = {"thinkingLevel": word} if new else {"thinkingBudget": budget(reasoning)}
+    return {**amount, "includeThoughts": True}
+
+
 _TOP_LEVEL = {"tools", "toolConfig", "safetySettings", "cachedContent", "systemInstruction"}
 
 
-def convert(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
-    """Messages in the OpenAI form as Gemini's system text and contents."""
+def convert(
+    messages: list[dict[str, Any]], provider: str = "gemini"
+) -> tuple[str, list[dict[str, Any]]]:
+    """Messages in the OpenAI form as Gemini's system text and contents.
+
+    An answer of Gemini's own goes back part by part as it came.
+    """
     system: list[str] = []
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}
+    own_ids: set[str] = set()  # of calls that Gemini itself named
 
     def add(role: str, parts: list[dict[str, Any]]) -> None:
         if contents and contents[-1]["role"] == role:
@@ -121,13 +152,23 @@ def convert(messages: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
             system.append("".join(part.get("text", "") for part in parts))
         elif role == "tool":
             name = message.get("name") or names.get(message.get("tool_call_id", ""), "tool")
+            call_id = message.get("tool_call_id", "")
             response = {"name": name, "response": {"result": message.get("content")}}
+            if call_id in own_ids:
+                response["id"] = call_id
             add("user", [{"functionResponse": response}])
         elif role == "assistant":
+            given = carried(message, "gemini", provider).get("parts") or ()
+            for call in message.get("tool_calls") or ():
+                names[call.get("id", "")] = call["function"]["name"]
+            if given:
+                calls = [part["functionCall"] for part in given if part.get("functionCall")]
+                own_ids |= {call["id"] for call in calls if call.get("id")}
+                add("model", list(given))
+                continue
             for call in message.get("tool_calls") or ():
                 function = call["function"]
-                names[call.get("id", "")] = function["name"]
-                made = {"name": function["name"], "args": _parsed(function.get("arguments"))}
+                made = {"name": function["name"], "args": as_object(function.get("arguments"))}
                 part: dict[str, Any] = {"functionCall": made}
                 if signature := call.get("thought_signature"):
                     part["thoughtSignature"] = signature
@@ -164,12 +205,3 @@ def _image(url: str) -> dict[str, Any]:
         return {"fileData": {"fileUri": url}}
     head, _, data = url[5:].partition(",")
     return {"inlineData": {"mimeType": head.partition(";")[0], "data": data}}
-
-
-def _parsed(arguments: Any) -> Any:
-    if isinstance(arguments, str):
-        try:
-            return msgspec.json.decode(arguments or "{}")
-        except msgspec.DecodeError:
-            return {"arguments": arguments}
-    return arguments or {}

@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar
 
-import msgspec
-
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.transport.lines import LineDecoder
 from nbstream.adapters.wires.ollama_chat import OllamaDecoder
 from nbstream.events.errors import UsageError
 
 from .base import ChatRequest, Feature
+from .chat_messages import as_object
 from .http_model import HTTPModel, function_tools
+from .parameters import effort
 
 
 class Ollama(HTTPModel):
@@ -28,15 +28,13 @@ class Ollama(HTTPModel):
 
     provider = "ollama"
     key_names: tuple[str, ...] = ("OLLAMA_API_KEY",)
+    lacks = ("user", "tool_choice")
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}
     )
 
     def home(self) -> str:
-        host = os.environ.get("OLLAMA_HOST", "").strip() or "127.0.0.1:11434"
-        host = host.replace("0.0.0.0", "127.0.0.1")
-        bare = host.partition("://")[2] or host
-        return host if ":" in bare or "/" in bare else f"{host}:11434"
+        return host_url(os.environ.get("OLLAMA_HOST", ""))
 
     def url(self, *, stream: bool) -> str:
         return f"{self.base_url.removesuffix('/v1').removesuffix('/api')}/api/chat"
@@ -56,6 +54,7 @@ class Ollama(HTTPModel):
                 ("temperature", request.temperature),
                 ("num_predict", request.max_tokens),
                 ("top_p", request.top_p),
+                ("seed", request.seed),
                 ("stop", [request.stop] if isinstance(request.stop, str) else request.stop),
             )
             if value is not None
@@ -65,6 +64,7 @@ class Ollama(HTTPModel):
             "model": self.name,
             "messages": [_message(m) for m in request.messages],
             "stream": stream,
+            **_thinking(request.reasoning),
             **top,
         }
         if options or given:
@@ -76,6 +76,34 @@ class Ollama(HTTPModel):
         if request.output_schema:
             body["format"] = request.output_schema
         return body
+
+
+def host_url(host: str) -> str:
+    """The URL of a host as Ollama's server is told it: `:11435`, `0.0.0.0`, `[::]:80`, `https://my.host`, `::1`."""
+    scheme, mark, rest = host.strip().strip("\"'").rpartition("://")
+    scheme = scheme.lower() if mark else "http"
+    place, slash, path = rest.partition("/")
+    user, at, place = place.rpartition("@")
+    if place.count(":") > 1 and not place.startswith("["):  # an address of IPv6, without a port
+        name, port = f"[{place}]", ""
+    elif place.startswith("["):
+        name, _, port = place.partition("]")
+        name, port = f"{name}]", port.lstrip(":")
+    else:
+        name, _, port = place.partition(":")
+    if name in ("", "0.0.0.0"):  # what a server listens on is no place to go to
+        name = "127.0.0.1"
+    elif name in ("[::]", "[0:0:0:0:0:0:0:0]"):
+        name = "localhost"  # which is tried on both IPv6 and IPv4
+    port = port or ("" if mark else "11434")  # a scheme brings its own port, as in Ollama itself
+    return f"{scheme}://{user}{at}{name}{f':{port}' if port else ''}{slash}{path}".rstrip("/")
+
+
+def _thinking(reasoning: Any) -> dict[str, Any]:
+    if reasoning is None:
+        return {}
+    word = effort(reasoning)
+    return {"think": word if isinstance(reasoning, str) and word != "none" else word != "none"}
 
 
 _TOP_LEVEL = {"think", "keep_alive", "format", "logprobs", "top_logprobs", "raw"}
@@ -96,7 +124,7 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
             {
                 "function": {
                     "name": call["function"]["name"],
-                    "arguments": _parsed(call["function"].get("arguments")),
+                    "arguments": as_object(call["function"].get("arguments")),
                 }
             }
             for call in calls
@@ -115,12 +143,3 @@ def _image(part: dict[str, Any]) -> str:
             hint="Read the file, or download the picture, and send what is in it.",
         )
     return data
-
-
-def _parsed(arguments: Any) -> Any:
-    if isinstance(arguments, str):
-        try:
-            return msgspec.json.decode(arguments or "{}")
-        except msgspec.DecodeError:
-            return {"arguments": arguments}
-    return arguments or {}

@@ -12,8 +12,15 @@ from nbstream.events.errors import ProviderError
 
 from .base import ChatRequest, Feature
 from .chat_messages import chat_messages
-from .http_model import HTTPModel, function_tools, own_tools, with_options
+from .fitting import ANY, NINE, shortened, wire_name
+from .http_model import ApiKey, HTTPModel, function_tools, own_tools, with_options
+from .parameters import chat_reasoning, chat_tool_choice, mark_cached
 from .providers import OPENAI_COMPATIBLE, provider_of
+from .refusals import apply_between
+
+#: Longer ids, or other characters, are refused there.
+_IDS = {"openai": shortened(40), "mistral": NINE}
+_LACKS = {"mistral": ("user",)}
 
 
 class OpenAIModel(HTTPModel):
@@ -25,7 +32,7 @@ class OpenAIModel(HTTPModel):
     )
 
     def __init__(
-        self, model: str, api_key: str | None = None, *, provider: str = "", **settings: Any
+        self, model: str, api_key: ApiKey | None = None, *, provider: str = "", **settings: Any
     ) -> None:
         super().__init__(model, api_key, **settings)
         known = provider_of(self.base_url)
@@ -33,11 +40,14 @@ class OpenAIModel(HTTPModel):
             self.key_names: tuple[str, ...] = known.keys
             self.key_needed = True
         self.provider: str = provider or (known.name if known else self.provider)
+        self.ids = _IDS.get(self.provider, ANY)
+        self.lacks = _LACKS.get(self.provider, ())
         known = OPENAI_COMPATIBLE.get(self.provider)
         self._thinking = known.thinking if known else ("reasoning_content",)
 
     def authorization(self, key: str) -> dict[str, str]:
-        if (urlsplit(self.base_url).hostname or "").endswith(".azure.com"):
+        # a token of Entra ID is no key of the resource, and goes as everywhere else
+        if is_azure(self.base_url) and not (self.fresh_keys or key.startswith("eyJ")):
             return {"api-key": key}
         return super().authorization(key)
 
@@ -45,22 +55,23 @@ class OpenAIModel(HTTPModel):
         self, body: dict[str, Any], error: ProviderError, request: ChatRequest
     ) -> dict[str, Any] | None:
         said = f"{error.message} {error.body}".lower()
-        if "stream_options" in said and "stream_options" in body:
-            return {k: v for k, v in body.items() if k != "stream_options"}
-        if "max_completion_tokens" in said and "max_tokens" in body:
-            body = dict(body)
-            return {**body, "max_completion_tokens": body.pop("max_tokens")}
         if "reasoning_content" in said and "messages" in body:
             sent = any("reasoning_content" in message for message in body["messages"])
             self._thinking = () if sent and _REFUSED.search(said) else ("reasoning_content",)
-            messages = chat_messages(request.messages, self._thinking, fill=True)
+            messages = chat_messages(
+                request.messages, self._thinking, fill=True, provider=self.provider
+            )
             return {**body, "messages": messages} if messages != body["messages"] else None
-        cannot_stream = "stream" in said and ("support" in said or "not allowed" in said)
-        if cannot_stream and body.get("stream"):
-            return {k: v for k, v in body.items() if k not in ("stream", "stream_options")} | {
-                "stream": False
-            }
         return None
+
+
+def is_azure(url: str) -> bool:
+    """Whether a server is Azure's, in any of its clouds."""
+    host = (urlsplit(url).hostname or "").lower()
+    return host.endswith(_AZURE)
+
+
+_AZURE = (".azure.com", ".azure.us", ".azure.cn", ".azure-api.net")
 
 
 class OpenAICompatible(OpenAIModel):
@@ -73,7 +84,7 @@ class OpenAICompatible(OpenAIModel):
     """
 
     def __init__(
-        self, base_url: str, model: str, api_key: str | None = None, **settings: Any
+        self, base_url: str, model: str, api_key: ApiKey | None = None, **settings: Any
     ) -> None:
         super().__init__(model, api_key, base_url=base_url, **settings)
 
@@ -89,7 +100,7 @@ class OpenAICompatible(OpenAIModel):
     def body(self, request: ChatRequest, *, stream: bool) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": chat_messages(request.messages, self._thinking),
+            "messages": chat_messages(request.messages, self._thinking, provider=self.provider),
         }
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -99,21 +110,44 @@ class OpenAICompatible(OpenAIModel):
             (limit, request.max_tokens),
             ("top_p", request.top_p),
             ("stop", request.stop),
+            ("random_seed" if self.provider == "mistral" else "seed", request.seed),
+            ("user", None if "user" in self.lacks else request.user),
         ):
             if value is not None:
                 body[name] = value
+        if request.reasoning is not None:
+            body |= chat_reasoning(self.provider, request.reasoning)
         if request.tools:
             functions = [{"type": "function", "function": f} for f in function_tools(request.tools)]
             body["tools"] = functions + own_tools(request.tools)
+        if request.tool_choice is not None and request.tools:
+            body["tool_choice"] = chat_tool_choice(request.tool_choice)
+        if request.cache and self.provider == "openrouter":
+            body["messages"] = _marked(body["messages"], request.cache)
         if request.output_schema:
             body["response_format"] = {
                 "type": "json_schema",
                 "json_schema": {
-                    "name": str(request.output_schema.get("title") or "output"),
+                    "name": wire_name(str(request.output_schema.get("title") or "output")),
                     "schema": request.output_schema,
                 },
             }
+        if self.provider == "mistral":
+            body = apply_between(body)
         return with_options(body, self.options, request.options)
+
+
+def _marked(messages: list[dict[str, Any]], cache: Any) -> list[dict[str, Any]]:
+    """Up to the end of the system prompt, and up to the last message, for those who cache only what is marked."""
+    last = len(messages) - 1
+    made = []
+    for n, message in enumerate(messages):
+        content = message.get("content")
+        if content and (n == last or message.get("role") == "system") and message["role"] != "tool":
+            parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            message = {**message, "content": mark_cached(parts, cache)}
+        made.append(message)
+    return made
 
 
 _REFUSED = re.compile(r"unsupported|not supported|unknown|unexpected|unrecogni|not permitted|extra")

@@ -8,14 +8,16 @@ import inspect
 import os
 import re
 import threading
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 from nbstream.adapters.models.litellm import invented_finish
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.adapters.transport.lines import LineDecoder
-from nbstream.adapters.transport.sse import EventStreamDecoder
+from nbstream.adapters.transport.lines import ArrayDecoder, LineDecoder
+from nbstream.adapters.transport.sse import MAX_LINE, EventStreamDecoder
+from nbstream.adapters.wires.bedrock import EventStreamFramer
 from nbstream.adapters.wires.body import Body, Framer
 from nbstream.adapters.wires.decoding import PayloadDecoder
 from nbstream.adapters.wires.sdk import sdk_error
@@ -31,7 +33,8 @@ ACCEPTED = """\
 nb.show takes an async or sync iterator, a function that returns one, or an awaitable of one, of
   strings, bytes of an event stream, or nbstream events;
   chunks of OpenAI (chat and Responses), Anthropic, Gemini, Ollama, Bedrock, Cohere, Mistral or litellm;
-  messages or events of LangChain, LangGraph, pydantic-ai, OpenAI Agents, LlamaIndex, AG-UI, Vercel AI;
+  messages or events of LangChain, LangGraph, pydantic-ai, OpenAI Agents, LlamaIndex, AG-UI, Vercel AI,
+  Claude's agent SDK, the Agent Client Protocol, A2A; what vLLM, mlx-lm, transformers and llama.cpp give here;
   chunks with `content` and `is_final`, or events with `type` and `content`;
 and the URL of an AG-UI or other event stream, or the Path of a recording or of a saved event stream."""
 
@@ -138,10 +141,14 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
                         yield event
                     if body.done:
                         break
-        except Exception as error:
+        except (GeneratorExit, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # user code may raise SystemExit too
             reading = body.decoder if body else decoder
             for event in reading.close() if reading else ():
                 yield event
+            if not isinstance(error, Exception):
+                raise
             raise sdk_error(error, endpoint, answered=reading is not None) from error
         if body is not None:
             for event in body.finish():
@@ -255,7 +262,7 @@ class Threaded:
                     break
                 self._put("item", item)
             self._put("end", None)
-        except Exception as error:
+        except BaseException as error:  # user code may raise SystemExit too
             self._put("error", error)
         finally:
             self._close_all()
@@ -293,7 +300,18 @@ def _wire(item: Any) -> Framer | None:
             return EventStreamDecoder()
         if re.match(rb"\s*\{", item):
             return LineDecoder()
+        if re.match(rb"\s*\[\s*(\{|$)", item):  # Gemini without `alt=sse`
+            return ArrayDecoder(MAX_LINE)
+        if _is_aws(item):
+            return EventStreamFramer()
     return None
+
+
+def _is_aws(item: bytes | bytearray) -> bool:
+    """Whether bytes begin an AWS event stream: two lengths, and a checksum of them."""
+    if len(item) < 12:
+        return bool(item) and item[0] == 0
+    return zlib.crc32(item[:8]) == int.from_bytes(item[8:12], "big")
 
 
 def _bytes(item: Any) -> bytes:

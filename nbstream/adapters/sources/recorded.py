@@ -7,10 +7,12 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
+
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.body import Body, Framer
 from nbstream.adapters.wires.decoding import PayloadDecoder
-from nbstream.events import Error, Retry, RunEnd, RunStart, Stall, StreamEvent, Warning, stamp
+from nbstream.events import Error, Retry, RunEnd, RunStart, Stall, StreamEvent, Warning
 from nbstream.events.errors import NbstreamError, UsageError, error_from_event
 from nbstream.logs.recording import Answer, AnswerBytes, AnswerEnd, AnswerLine, Line, read_lines
 
@@ -39,7 +41,7 @@ def recorded(path: str | Path, speed: float | None = 1.0) -> Source:
             if wait > 0.001 or number % 256 == 0:
                 await asyncio.sleep(max(wait, 0.0))
             for event in read(line):
-                yield stamp(event, 0, time)
+                yield msgspec.structs.replace(event, seq=0, time=time)
             if isinstance(line, RunEnd):
                 return
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,7 +23,9 @@ from nbstream.adapters.wires.vercel import VercelDecoder
 from nbstream.events import EVENT_TYPES, Event, RunEnd, RunStart, StreamEvent, decode
 
 from .agent_events import ChunkDecoder, NamedEventDecoder
+from .agent_protocols import A2aDecoder, AcpDecoder, ClaudeAgentDecoder
 from .langchain import LangChainDecoder, is_message
+from .local_models import MlxDecoder, VllmDecoder
 from .openai_agents import AgentsDecoder
 from .pydantic_ai import PydanticAIDecoder
 
@@ -37,6 +38,8 @@ def decoder_of(item: Any) -> PayloadDecoder | None:
         return _converting(TextDecoder(), codecs.getincrementaldecoder("utf-8")("replace").decode)
     if isinstance(item, Event):
         return EventDecoder()
+    if (made := _named(item)) is not None:
+        return made
     if hasattr(item, "delta") and (hasattr(item, "raw") or hasattr(item, "response")):
         return LlamaDecoder()
     if isinstance(item, tuple) or is_message(item) or is_message(getattr(item, "message", None)):
@@ -55,12 +58,42 @@ def decoder_of(item: Any) -> PayloadDecoder | None:
     return _decoder_of_object(item)
 
 
+def _named(item: Any) -> PayloadDecoder | None:
+    """For objects whose class says what they are."""
+    kind = type(item)
+    library, name = kind.__module__.partition(".")[0], kind.__name__
+    if library == "claude_agent_sdk" or name in ("AssistantMessage", "ResultMessage"):
+        return ClaudeAgentDecoder()
+    if hasattr(item, "outputs") and hasattr(item, "finished") and hasattr(item, "request_id"):
+        return VllmDecoder()
+    if hasattr(item, "generation_tokens") and hasattr(item, "text"):
+        return MlxDecoder()
+    if hasattr(item, "session_update") or hasattr(getattr(item, "update", None), "session_update"):
+        return _converting(AcpDecoder(), plain_deep)
+    first = item[0] if isinstance(item, tuple) and item else item
+    if type(first).__module__.partition(".")[0] in ("a2a", "a2a_pb2") or name in _A2A_CLASSES:
+        return _converting(A2aDecoder(), plain_deep)
+    return None
+
+
 def decoder_for(value: Any) -> PayloadDecoder | None:
     """The decoder of a wire format, by one of its payloads."""
     if not isinstance(value, dict):
         return None
+    if (
+        value.get("jsonrpc") == "2.0"
+        or "sessionUpdate" in value
+        or "sessionUpdate" in (update if isinstance(update := value.get("update"), dict) else ())
+    ):
+        inner = value.get("params") or value.get("result") or value
+        is_acp = isinstance(inner, dict) and (
+            inner.keys() & {"update", "sessionUpdate", "stopReason"} or "method" in value
+        )
+        return AcpDecoder() if is_acp else A2aDecoder()
     kind = value.get("type")
     kind = str(getattr(kind, "value", kind) or "")
+    if value.keys() & _A2A or value.get("kind") in _A2A_KINDS:
+        return A2aDecoder()
     if value.keys() & {
         "candidates",
         "usageMetadata",
@@ -128,13 +161,17 @@ class SniffingDecoder(PayloadDecoder):
         return self._inner.close() if self._inner else []
 
     def end(self) -> list[StreamEvent]:
-        return self._inner.end() if self._inner else super().end()
+        if self._inner is None:
+            return super().end()
+        self._inner.said_done = self._inner.said_done or self.said_done
+        return self._inner.end()
 
 
 class TextDecoder(PayloadDecoder):
     """Strings: plain text, which ends when it ends."""
 
     source = "text"
+    inline = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
@@ -144,7 +181,7 @@ class TextDecoder(PayloadDecoder):
         return ()  # the last delta of many an SDK
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
-        return self.blocks.text(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
+        return self.say(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
 
     def end(self) -> list[StreamEvent]:
         return [RunEnd("stop")]
@@ -161,7 +198,7 @@ class EventDecoder(PayloadDecoder):
         if isinstance(value, RunStart):
             return ()
         self.done = isinstance(value, RunEnd)
-        return (copy.copy(value),)  # a run gives each event its own place
+        return (value,)
 
     def end(self) -> list[StreamEvent]:
         return [] if self.done else [RunEnd("stop")]
@@ -281,6 +318,9 @@ _BEDROCK = {
     "messageStop",
     "chunk",
 }
+_A2A = {"statusUpdate", "artifactUpdate"}
+_A2A_KINDS = {"task", "status-update", "artifact-update"}
+_A2A_CLASSES = {"TaskStatusUpdateEvent", "TaskArtifactUpdateEvent"}
 _COHERE = {
     "message-start",
     "content-start",

@@ -10,6 +10,12 @@ import msgspec
 
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.transport.http import Verify, post
+from nbstream.adapters.transport.masking import (
+    Secret,
+    secrets_of_headers,
+    secrets_of_url,
+    shown_url,
+)
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.adapters.wires.body import Body, body_events
 from nbstream.events import StreamEvent
@@ -32,8 +38,10 @@ def url_source(
     With `prompt`, an AG-UI agent is asked (POST of a RunAgentInput); with `json`, that is posted; with
     neither, it is a GET.
     """
-    given = dict(headers or {})
-    endpoint = Endpoint(url=url.partition("?")[0], secrets=tuple(given.values()))
+    given = {name: Secret(value) for name, value in (headers or {}).items()}
+    hidden = (*secrets_of_url(url), *secrets_of_headers(given))
+    endpoint = Endpoint(url=shown_url(url), secrets=hidden)
+    url = Secret(url)
     if prompt is not None and json is None:
         json = agui_input(prompt)
     content = b"" if json is None else msgspec.json.encode(json)

@@ -13,7 +13,6 @@ import msgspec
 from nbstream.events.errors import (
     MAX_BODY,
     AuthenticationError,
-    ContentFilterError,
     ContextLengthError,
     ModelNotFoundError,
     ProviderError,
@@ -21,6 +20,7 @@ from nbstream.events.errors import (
     ServerError,
 )
 
+from .classes import classify
 from .masking import mask
 
 
@@ -51,15 +51,18 @@ def status_error(
         code=code,
         body=text,
         headers=headers,
+        payload=payload,
     )
 
 
 def payload_error(endpoint: Endpoint, payload: Any) -> ProviderError:
     """The error of an error object that came with status 200, at once or in the middle of a stream."""
     message, code = describe(payload)
-    status = int(code) if re.fullmatch(r"[45]\d\d", code) else None
+    status = next((int(word) for word in code.split() if re.fullmatch(r"[45]\d\d", word)), None)
     body = msgspec.json.encode(payload, enc_hook=repr).decode()
-    return make_error(endpoint, message, status=status, code=code, body=body, headers={})
+    return make_error(
+        endpoint, message, status=status, code=code, body=body, headers={}, payload=payload
+    )
 
 
 def page_error(endpoint: Endpoint, status: int, body: bytes) -> ProviderError:
@@ -86,24 +89,43 @@ def make_error(
     code: str,
     body: str,
     headers: Mapping[str, str],
+    payload: Any = None,
 ) -> ProviderError:
-    kind = _classify(status, code, message)
+    kind, retryable = classify(status, code, message)
     who = endpoint.provider or "the server"
     head = f"{who} answered {status}" if status else f"{who} reported an error"
+    wait = retry_after(headers)
+    if wait is None and issubclass(kind, (RateLimitError, ServerError)):
+        wait = _asked_wait(payload, message)
+    if headers.get("x-should-retry", "").lower() == "false":
+        retryable = False
+    if wait is None and issubclass(kind, RateLimitError) and _PER_DAY.search(body):
+        retryable = False  # nobody waits so long
+    hints = (
+        _hint(kind, endpoint, status, retryable),
+        quota(headers, payload) if kind is RateLimitError else "",
+    )
     return kind(
         endpoint.mask(f"{head}: {message}" if message else head),
         status=status,
         provider=endpoint.provider,
-        request_id=headers.get("x-request-id") or headers.get("request-id") or "",
-        retry_after=retry_after(headers),
-        hint=_hint(kind, endpoint, status),
+        request_id=endpoint.mask(
+            headers.get("x-request-id")
+            or headers.get("request-id")
+            or headers.get("x-ms-request-id")
+            or ""
+        )[:200],
+        retry_after=wait,
+        hint=endpoint.mask(" ".join(filter(None, hints))),
         body=endpoint.mask(body)[:MAX_BODY],
-        retryable=True if status in (408, 409) or status == 425 else None,
+        retryable=retryable,
+        code=endpoint.mask(code)[:200],
+        param=endpoint.mask(parameter(payload))[:200],
     )
 
 
 def describe(payload: Any) -> tuple[str, str]:
-    """The message and the code of an error object in any provider's form, "" where it has none."""
+    """The message and the codes of an error object in any provider's form, "" where it has none."""
     if isinstance(payload, list):
         return describe(payload[0]) if payload else ("", "")
     if not isinstance(payload, dict):
@@ -111,20 +133,133 @@ def describe(payload: Any) -> tuple[str, str]:
     error = payload.get("error", payload.get("errors", payload))
     if isinstance(error, str):
         message = payload.get("message") or payload.get("error_description")
-        return (f"{error}: {message}" if message else error), str(payload.get("code") or "")
+        code = payload.get("code") or payload.get("error_type") or ""
+        return (f"{error}: {message}" if message else error), str(code)
     if isinstance(error, list):
         return describe(error)
     if not isinstance(error, dict):
         error = payload
     message = error.get("message") or error.get("detail") or error.get("errorText") or ""
-    codes = (error.get("code"), error.get("type"), error.get("status"))
+    inner = error.get("innererror") or error.get("inner_error") or {}
+    codes = [error.get("code"), error.get("type"), error.get("status"), error.get("__type")]
+    codes.append(inner.get("code") if isinstance(inner, dict) else None)
+    codes += [detail.get("reason") for detail in _details(error)]
     code = " ".join(str(value) for value in codes if value and value != "error")
+    if isinstance(message, dict) and isinstance(message.get("detail"), list):
+        message = message["detail"]
+    if isinstance(message, list) and (faults := _faults(message)):
+        message = "; ".join(f"{'.'.join(where)}: {what}" for where, what, _ in faults)
+        code = " ".join(filter(None, [code, *(kind for _, _, kind in faults)]))
     if isinstance(message, (dict, list)):
         message = msgspec.json.encode(message, enc_hook=repr).decode()
     metadata = error.get("metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str):
         message = f"{message} ({metadata['raw'][:300]})"
+    if isinstance(written := error.get("failed_generation"), str) and written:
+        message = f"{message} (it wrote: {written[:300]})"
     return str(message), code
+
+
+def parameter(payload: Any) -> str:
+    """The parameter that a refusal names in a field of its own, as a path; "" where it does not."""
+    if not isinstance(payload, dict):
+        return ""
+    error = payload.get("error", payload)
+    if not isinstance(error, dict):
+        error = payload
+    if isinstance(param := error.get("param"), str) and param:
+        return param
+    message = error.get("message")
+    detail = error.get("detail") or (message.get("detail") if isinstance(message, dict) else None)
+    if isinstance(detail, list) and (faults := _faults(detail)):
+        where = faults[0][0]
+        return ".".join(where[1:] if where[0] in ("body", "query") else where)
+    for fault in _details(error):
+        for violation in fault.get("fieldViolations") or ():
+            if isinstance(violation, dict) and isinstance(violation.get("field"), str):
+                return violation["field"]
+    return ""
+
+
+def _faults(detail: list[Any]) -> list[tuple[list[str], str, str]]:
+    """Where, what and which kind, of the faults that pydantic lists."""
+    return [
+        (
+            [str(step) for step in item["loc"]],
+            str(item.get("msg") or ""),
+            str(item.get("type") or ""),
+        )
+        for item in detail
+        if isinstance(item, dict) and isinstance(item.get("loc"), list) and item["loc"]
+    ]
+
+
+def _details(error: dict[str, Any]) -> list[dict[str, Any]]:
+    """Google's typed details of an error."""
+    details = error.get("details")
+    return [d for d in details if isinstance(d, dict)] if isinstance(details, list) else []
+
+
+def _google(payload: Any) -> list[dict[str, Any]]:
+    if isinstance(payload, list):
+        payload = payload[0] if payload else None
+    error = payload.get("error") if isinstance(payload, dict) else None
+    return _details(error) if isinstance(error, dict) else []
+
+
+def _asked_wait(payload: Any, message: str) -> float | None:
+    """How long a body asks us to wait: Google's RetryInfo, a field, or words."""
+    for detail in _google(payload):
+        if str(detail.get("@type", "")).endswith("RetryInfo"):
+            found = re.fullmatch(r"(\d+(?:\.\d+)?)s", str(detail.get("retryDelay")))
+            if found:
+                return float(found[1])
+    error = payload.get("error", payload) if isinstance(payload, dict) else None
+    if isinstance(error, dict):
+        metadata = error.get("metadata")
+        given = metadata.get("headers") if isinstance(metadata, dict) else None
+        headers = given if isinstance(given, dict) else {}
+        wait = retry_after({str(k).lower(): str(v) for k, v in headers.items()})
+        for value in (wait, error.get("retry_after"), error.get("retry_after_seconds")):
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                return max(0.0, float(value))
+    if found := _WAIT.search(message):
+        return sum(
+            float(number) * _SECONDS[unit] for number, unit in _SPAN.findall(found[1].lower())
+        )
+    return None
+
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|millis|h|m|s)")
+_WAIT = re.compile(
+    r"(?:try again|retry|wait)\D{0,20}?((?:\d+(?:\.\d+)?\s*(?:ms|millis|h|m(?!s)|s)[a-z]*\s*)+)",
+    re.IGNORECASE,
+)
+_SECONDS = {"ms": 0.001, "millis": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PER_DAY = re.compile(r'"quotaId":\s*"[^"]*PerDay', re.IGNORECASE)
+
+
+def quota(headers: Mapping[str, str], payload: Any = None) -> str:
+    """What the provider says of the account's limits, in a sentence; "" where it says nothing."""
+    said = []
+    for kind in ("requests", "tokens", "input-tokens", "output-tokens"):
+        for form in ("x-ratelimit-{what}-{kind}", "anthropic-ratelimit-{kind}-{what}"):
+            limit, left, reset = (
+                headers.get(form.format(what=what, kind=kind))
+                for what in ("limit", "remaining", "reset")
+            )
+            if limit and left is not None:
+                again = f", again in {reset}" if reset and not reset[:4].isdigit() else ""
+                again = again or (f", again at {reset}" if reset else "")
+                said.append(f"{left} of {limit} {kind.replace('-', ' ')} left{again}")
+    for detail in _google(payload):
+        for violation in detail.get("violations") or ():
+            if isinstance(violation, dict):
+                name = violation.get("quotaId") or violation.get("subject") or ""
+                value = violation.get("quotaValue")
+                said.append(f"{name}{f' of {value}' if value else ''}")
+    said = [text for text in dict.fromkeys(said) if text]
+    return f"The provider says: {'; '.join(said)[:400]}." if said else ""
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
@@ -148,35 +283,9 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     return max(0.0, date.timestamp() - (time.time() if now is None else now))
 
 
-_CONTEXT = re.compile(
-    r"context[ _]?(length|window|size)|prompt is too long|too many tokens|maximum.{0,20}tokens"
-    r"|exceeds?.{0,30}(context|token limit)",
-    re.IGNORECASE,
-)
-
-
-def _classify(status: int | None, code: str, message: str) -> type[ProviderError]:
-    code = code.lower()
-    if "context_length" in code or (status in (400, 413, 422, None) and _CONTEXT.search(message)):
-        return ContextLengthError
-    if "content_filter" in code or "content_policy" in code or "safety" in code:
-        return ContentFilterError
-    if status in (401, 403) or re.search(
-        r"authentication|invalid_api_key|permission|unauthenticated", code
-    ):
-        return AuthenticationError
-    if (
-        status == 404 and ("model" in code or "model" in message.lower())
-    ) or "model_not_found" in code:
-        return ModelNotFoundError
-    if status == 429 or re.search(r"rate_limit|quota|resource_exhausted|throttl", code):
-        return RateLimitError
-    if (status or 0) >= 500 or re.search(r"overloaded|server_error|api_error|unavailable", code):
-        return ServerError
-    return ProviderError
-
-
-def _hint(kind: type[ProviderError], endpoint: Endpoint, status: int | None) -> str:
+def _hint(
+    kind: type[ProviderError], endpoint: Endpoint, status: int | None, retryable: bool | None
+) -> str:
     key = endpoint.key_name
     if kind is AuthenticationError:
         if status == 403:
@@ -189,6 +298,8 @@ def _hint(kind: type[ProviderError], endpoint: Endpoint, status: int | None) -> 
     if kind is ContextLengthError:
         return "Shorten the prompt or the history, or use a model with a longer context."
     if kind is RateLimitError:
+        if retryable is False:
+            return "Asking again does not help: look at the account's quota and billing."
         return "Wait, slow down, or look at the account's quota."
     if status == 404:
         return f"Is the base URL right? Asked {endpoint.url}"
@@ -200,7 +311,7 @@ def _hint(kind: type[ProviderError], endpoint: Endpoint, status: int | None) -> 
 def _json(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

@@ -165,6 +165,6 @@ def _is_whole(data: bytes) -> bool:
         return True
     try:
         msgspec.json.decode(data, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextvars import ContextVar
 from typing import Protocol
-from urllib.parse import quote
 
 from nbstream.events import Error
 from nbstream.events.errors import NbstreamError
 from nbstream.logs.recording import Answer
 
 from .failures import Endpoint
-from .masking import MASK
+from .masking import Blot
 
 
 class Tap(Protocol):
@@ -41,7 +40,7 @@ class Wiretap:
     """Passes the bytes of one answer on, and tells whoever listens, with secrets blotted out."""
 
     def __init__(self, endpoint: Endpoint, answer: Answer) -> None:
-        self._blot = _Blot(endpoint.secrets)
+        self._blot = Blot(endpoint.secrets)
         self._heard = [(tap, tap.begin(answer)) for tap in _taps.get()]
 
     async def chunks(self, source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -66,29 +65,3 @@ class Wiretap:
 def wiretap(endpoint: Endpoint, answer: Answer) -> Wiretap | None:
     """What overhears an answer; None where nobody listens."""
     return Wiretap(endpoint, answer) if _taps.get() else None
-
-
-class _Blot:
-    """Secrets out of bytes, also where a secret is cut in two: what may begin one waits for the rest."""
-
-    def __init__(self, secrets: tuple[str, ...]) -> None:
-        forms = {form for secret in secrets for form in (secret, quote(secret, safe=""))}
-        self._secrets = sorted((form.encode() for form in forms if len(form) >= 4), key=len)[::-1]
-        self._held = b""
-
-    def feed(self, chunk: bytes) -> bytes:
-        data = self._held + chunk
-        for secret in self._secrets:
-            data = data.replace(secret, MASK.encode())
-        held = 0
-        for secret in self._secrets:
-            for length in range(min(len(secret) - 1, len(data)), held, -1):
-                if data.endswith(secret[:length]):
-                    held = length
-                    break
-        self._held = data[len(data) - held :]
-        return data[: len(data) - held]
-
-    def finish(self) -> bytes:
-        held, self._held = self._held, b""
-        return held

@@ -11,7 +11,16 @@ from typing import Any, Literal
 import msgspec
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.events import Citation, StreamEvent, TextDelta, ThinkingDelta, Usage, Warning
+from nbstream.events import (
+    Citation,
+    RunEnd,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+    Warning,
+)
+from nbstream.events.nearly import read_arguments
 
 from .blocks import COMPACTED, usage
 from .decoding import PayloadDecoder
@@ -43,9 +52,13 @@ class MessagesDecoder(PayloadDecoder):
         self._open = False  # a message has begun and not stopped
         self._figures: dict[str, Any] = {}
         self._usage: Usage | None = None
-        self._started: dict[
-            str, dict[str, Any]
-        ] = {}  # calls whose arguments came with their beginning
+        # calls whose arguments came with their beginning
+        self._started: dict[str, dict[str, Any]] = {}
+        self._items: dict[Any, dict[str, Any]] = {}  # the blocks of this message, as they go back
+        self._pieces: dict[Any, list[str]] = {}
+        self._container: dict[str, Any] | None = None
+        # open blocks of text: their number, and the pieces so far
+        self._live: dict[int, tuple[int, list[str]]] = {}
 
     def decode(self, message: Any) -> Iterable[StreamEvent]:
         data: bytes = message if isinstance(message, bytes) else message.data
@@ -55,21 +68,39 @@ class MessagesDecoder(PayloadDecoder):
             return super().decode(message)
         self.messages += 1
         blocks = self.blocks
-        key = (self._message, part.index)
         delta = part.delta
         if delta.text:
-            if blocks.fragile:
-                return blocks.text(delta.text, key=key)
-            return (TextDelta(blocks.block("text", 0, key), delta.text),)
+            if (live := self._live.get(part.index)) is not None:
+                live[1].append(delta.text)
+                return (TextDelta(live[0], delta.text),)
+            return self._text(delta.text, part.index)
+        key = (self._message, part.index)
+        pieces = self._pieces.get(key)
         if delta.thinking:
+            if pieces is not None:
+                pieces.append(delta.thinking)
             if blocks.fragile:
                 return blocks.thinking(delta.thinking, key=key)
             return (ThinkingDelta(blocks.block("thinking", 0, key), delta.thinking),)
         if delta.partial_json:
+            if pieces is not None:
+                pieces.append(delta.partial_json)
             return blocks.call(index=key, arguments=delta.partial_json)
         return ()
 
+    def _text(self, text: str, index: int) -> Iterable[StreamEvent]:
+        blocks, key = self.blocks, (self._message, index)
+        pieces = self._pieces.get(key)
+        if pieces is not None:
+            pieces.append(text)
+        plain = not (blocks.fragile or blocks.paragraph)
+        events = blocks.text(text, key=key)
+        if plain and events and pieces is not None:
+            self._live[index] = (blocks.block("text", 0, key), pieces)
+        return events
+
     def payload(self, value: Any) -> Iterable[StreamEvent]:
+        self._live.clear()
         if not isinstance(value, dict):
             return [self.raw(value)]
         handler = _HANDLERS.get(value.get("type", ""))
@@ -90,6 +121,8 @@ class MessagesDecoder(PayloadDecoder):
 
     def end(self) -> list[StreamEvent]:
         events = super().end()
+        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
+            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
         if self._open and self.word is not None:
             events.insert(0, Warning("the stream ended without its message_stop"))
         return events
@@ -101,9 +134,14 @@ class MessagesDecoder(PayloadDecoder):
         events: list[StreamEvent] = []
         if self._open:
             events.append(Warning("a message began before the one before it had stopped"))
+            if message.get("id") != self._message:
+                events += self.blocks.withdraw_calls("the message began anew")
         self._open = True
         if (name := str(message.get("id") or "")) != self._message:
+            if self._message:
+                self.blocks.message()
             self._message, self._figures = name, {}
+            self._items, self._pieces = {}, {}
             self.another()
         events += self._count(message.get("usage"))
         for index, block in enumerate(message.get("content") or ()):
@@ -115,6 +153,7 @@ class MessagesDecoder(PayloadDecoder):
         block = value.get("content_block") or {}
         kind = block.get("type") or ""
         key = self._key(value)
+        self._items[key], self._pieces[key] = dict(block), []
         if kind == "text":
             events = self.blocks.text(block.get("text") or "", key=key)
             for citation in block.get("citations") or ():
@@ -140,34 +179,51 @@ class MessagesDecoder(PayloadDecoder):
             content = block.get("content")
             inner = content.get("type", "") if isinstance(content, dict) else ""
             failed = bool(block.get("is_error")) or str(inner).endswith("_error")
-            return self.blocks.result(block.get("tool_use_id") or "", content, failed)
+            name = kind.removesuffix("_tool_result").removesuffix("tool_result") or "tool"
+            return self.blocks.result(block.get("tool_use_id") or "", content, failed, name)
         if kind == "fallback":
             source, target = block.get("from") or {}, block.get("to") or {}
             return [Warning(f"{target.get('model')} answers in place of {source.get('model')}")]
         if kind == "compaction":
-            return [Warning(COMPACTED), self.raw(value)]
+            # a note that opens: the summary is there to read
+            events = self.blocks.call(index=key, name="compaction", server_side=True)
+            self._started[self.blocks.call_id(key)] = {}
+            return [Warning(COMPACTED), *events]
         return [self.raw(value)]
 
     def _block_delta(self, value: dict[str, Any]) -> list[StreamEvent]:
         delta = value.get("delta") or {}
         key = self._key(value)
         kind = delta.get("type")
+        item, pieces = self._items.get(key, {}), self._pieces.get(key, [])
         if kind == "text_delta":
+            pieces.append(delta.get("text") or "")
             return self.blocks.text(delta.get("text") or "", key=key)
         if kind == "thinking_delta":
+            pieces.append(delta.get("thinking") or "")
             return self.blocks.thinking(delta.get("thinking") or "", key=key)
+        if kind == "compaction_delta":
+            pieces.append(delta.get("content") or "")
+            return []
         if kind == "signature_delta":
+            item["signature"] = (item.get("signature") or "") + (delta.get("signature") or "")
             return self.blocks.thinking(key=key, signature=delta.get("signature") or "")
         if kind == "input_json_delta":
+            pieces.append(delta.get("partial_json") or "")
             return self.blocks.call(index=key, arguments=delta.get("partial_json"))
         if kind == "citations_delta":
+            item["citations"] = [*(item.get("citations") or ()), delta.get("citation") or {}]
             return [self._citation(delta.get("citation") or {}, key)]
         return [self.raw(value)]
 
     def _block_stop(self, value: dict[str, Any]) -> list[StreamEvent]:
-        call_id = self.blocks.call_id(self._key(value))
+        key = self._key(value)
+        self._settle(key)
+        call_id = self.blocks.call_id(key)
         if not call_id:
             return []
+        if (item := self._items.get(key, {})).get("type") == "compaction":
+            return self.blocks.result(call_id, item.get("content"))
         events: list[StreamEvent] = []
         given = self._started.pop(call_id, None)
         if given and not self.blocks.arguments(call_id):
@@ -188,8 +244,7 @@ class MessagesDecoder(PayloadDecoder):
             events.append(
                 Warning("the provider left out old parts of the conversation", edits[:200])
             )
-        if delta.get("container"):
-            events.append(self.raw({"container": delta["container"]}))
+        self._container = delta.get("container") or self._container
         return events
 
     def _message_stop(self, value: dict[str, Any]) -> None:
@@ -200,6 +255,40 @@ class MessagesDecoder(PayloadDecoder):
 
     def _ignore(self, value: dict[str, Any]) -> None:
         pass
+
+    # ── what goes back ────────────────────────────────────────────────────────
+
+    def _settle(self, key: Any) -> None:
+        """A block has ended: it is what its pieces say."""
+        item, text = self._items.get(key), "".join(self._pieces.pop(key, ()))
+        if item is None or not text:
+            return
+        kind = item.get("type") or ""
+        if kind.endswith("tool_use"):
+            try:
+                value = read_arguments(text)[0]
+            except ValueError:
+                value = {}
+            item["input"] = value if isinstance(value, dict) else {}
+        elif (name := {"compaction": "content"}.get(kind, kind)) in ("text", "thinking", "content"):
+            item[name] = (item.get(name) or "") + text
+
+    def _carry(self) -> dict[str, Any] | None:
+        """The message's blocks in their order, where the form of everybody would lose any of it."""
+        for key in list(self._pieces):
+            self._settle(key)
+        items = [
+            {name: value for name, value in item.items() if value is not None}
+            for item in self._items.values()
+        ]
+        kinds = [item.get("type") for item in items]
+        told = any(item.get("citations") for item in items)
+        if not told and not self._container and all(kind == "text" for kind in kinds):
+            return None
+        carry = {"wire": "anthropic", "provider": self.endpoint.provider, "items": items}
+        if self._container and self._container.get("id"):
+            carry["container"] = self._container["id"]
+        return carry
 
     # ── parts ─────────────────────────────────────────────────────────────────
 

@@ -10,6 +10,7 @@ import msgspec
 from nbstream.events import (
     FinishReason,
     RefusalDelta,
+    Reset,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
@@ -18,8 +19,10 @@ from nbstream.events import (
     ToolCallStart,
     ToolResult,
     Usage,
+    Warning,
 )
-from nbstream.events.order import end_tool_call
+from nbstream.events.json import decode_json
+from nbstream.events.nearly import read_arguments
 
 from .sound import RATE, Sound
 
@@ -39,7 +42,9 @@ class Call:
         "choice",
         "index",
         "name",
+        "repeated",
         "server_side",
+        "size",
         "started",
     )
 
@@ -52,6 +57,17 @@ class Call:
         self.block = -1
         self.started = False
         self.arguments: list[str] = []
+        self.size = 0
+        self.repeated = False  # its name came more than once
+
+    @property
+    def text(self) -> str:
+        return "".join(self.arguments)
+
+    @property
+    def complete(self) -> bool:
+        """Whether its arguments are a whole JSON object."""
+        return bool(self.arguments) and _is_object(self.text)
 
 
 class Blocks:
@@ -61,11 +77,14 @@ class Blocks:
     pass `key`. A tool call is known by its id, else by its index, else it is the latest; it is closed by
     `end_call` or `close`, never because its arguments happen to parse. `fragile` is set once text may hold
     half a surrogate pair: the first half then waits for the second. `called` tells whether the model asked
-    for a tool that is not the provider's own.
+    for a tool that is not the provider's own. `paragraph` is set where the next text is another message.
     """
 
     def __init__(self) -> None:
         self.fragile = False
+        self.paragraph = False
+        self._spoke = False
+        self._text_at: int | None = None
         self._next = 0
         self._open: dict[int, tuple[Kind, int]] = {}
         self._keyed: dict[tuple[Kind, Any], int] = {}
@@ -86,6 +105,7 @@ class Blocks:
             number = self._keyed.get((kind, key))
             if number is None:
                 number = self._keyed[kind, key] = self._number()
+                self._note(kind, number)
             self._open[choice] = (kind, number)
             return number
         current = self._open.get(choice)
@@ -93,7 +113,18 @@ class Blocks:
             return current[1]
         number = self._number()
         self._open[choice] = (kind, number)
+        self._note(kind, number)
         return number
+
+    def message(self) -> None:
+        """Another message of the answer begins: its text is a paragraph of its own."""
+        self.paragraph = self._spoke
+        self._open.clear()
+
+    @property
+    def thought(self) -> bool:
+        """Whether any thinking has come."""
+        return any(kind == "thinking" for kind, _ in self._open.values())
 
     def new(self) -> int:
         """A number for a block of its own, such as an image."""
@@ -116,6 +147,14 @@ class Blocks:
         """The block that was opened last."""
         return max(self._next - 1, 0)
 
+    def _note(self, kind: Kind, number: int) -> None:
+        if kind == "text":
+            self._spoke, self._text_at = True, number
+
+    def place(self) -> int:
+        """The block that a citation without a place of its own belongs to: the text that began last."""
+        return self.latest() if self._text_at is None else self._text_at
+
     def text(
         self, text: str, choice: int = 0, key: Any = None, logprobs: list[Any] | None = None
     ) -> list[StreamEvent]:
@@ -123,7 +162,11 @@ class Blocks:
             text = self._checked("text", choice, text)
         if not text and not logprobs:
             return []
-        return [TextDelta(self.block("text", choice, key), text, choice=choice, logprobs=logprobs)]
+        block = self.block("text", choice, key)
+        if self.paragraph and not text.isspace():
+            self.paragraph = False
+            return [TextDelta(block, text, choice=choice, logprobs=logprobs, paragraph=True)]
+        return [TextDelta(block, text, choice=choice, logprobs=logprobs)]
 
     def thinking(
         self,
@@ -185,26 +228,73 @@ class Blocks:
         self._latest = call
         if name and not call.name:
             call.name = name
-        if arguments is None or arguments == "":
-            fragment = ""
-        elif isinstance(arguments, str):
-            fragment = arguments if arguments.isascii() else join_surrogates(arguments)
-        else:
-            fragment = msgspec.json.encode(arguments, enc_hook=repr).decode()
+        return self._more(call, _fragment(arguments))
+
+    def piece(
+        self,
+        *,
+        call_id: str = "",
+        index: Any = None,
+        name: str = "",
+        arguments: Any = None,
+        choice: int = 0,
+    ) -> list[StreamEvent]:
+        """A fragment of a tool call from a server that may mark it wrongly (chat completions).
+
+        Ids may be missing, the same for all, or new in each piece; indexes missing or 0 for all; names in
+        pieces or repeated; the whole call said again at its end. What the marks leave open, the arguments
+        decide: whole ones need no more.
+        """
+        if not isinstance(call_id, str) or not isinstance(name, str):
+            raise TypeError("not an id or a name")
+        fragment = _fragment(arguments)
+        call = self._marked(call_id, index, name, fragment, choice)
+        if call is None:
+            call = self._new_call(call_id, index, choice, False)
+        elif index is not None:
+            self._by_index[choice, index] = call
+        self._latest = call
+        if name:
+            call.repeated = call.repeated or name == call.name
+            if not call.arguments:
+                call.name = _joined_name(call.name, name)
+        if fragment and call.arguments and fragment[0] == "{":
+            fragment = _unsaid(call, fragment)
+        # the name may come in pieces, so it is said with the first arguments
+        return self._more(call, fragment) if fragment or call.started else []
+
+    def _more(self, call: Call, fragment: str) -> list[StreamEvent]:
+        if fragment:
+            call.arguments.append(fragment)
+            call.size += len(fragment)
         if not call.started:
-            if not call.name:
-                if fragment:
-                    call.arguments.append(fragment)
-                return []
-            events = self._start(call)
-            if fragment:
-                call.arguments.append(fragment)
-                events.append(ToolCallDelta(call.call_id, fragment))
-            return events
-        if not fragment:
-            return []
-        call.arguments.append(fragment)
-        return [ToolCallDelta(call.call_id, fragment)]
+            return self._start(call) if call.name else []
+        return [ToolCallDelta(call.call_id, fragment)] if fragment else []
+
+    def _marked(
+        self, call_id: str, index: Any, name: str, fragment: str, choice: int
+    ) -> Call | None:
+        """The open call that a fragment goes on with, None where it begins another."""
+        at = None if index is None else self._by_index.get((choice, index))
+        same = self._calls.get(call_id) if call_id else None
+        if same is not None and same.choice == choice:
+            if at is not None and at is not same and at.call_id.startswith(call_id):
+                return at  # two calls of one id, told apart by their index
+            if at is None and index is not None and name and name != same.name:
+                return same if same.arguments and not same.complete else None
+            return None if _is_another(same, name, fragment, sure=True) else same
+        if at is not None and call_id and name:
+            # a new id where a call stands: another call, unless the server makes a new id for each piece
+            begun = bool(at.arguments) and not at.complete
+            return at if begun and at.name == name else None
+        if at is None and name and (call_id or index is not None):
+            return None
+        call = at or self._latest
+        if call is None or call.choice != choice:
+            return None
+        if at is None and call_id and call.complete:
+            return None
+        return None if _is_another(call, name, fragment, sure=False) else call
 
     def has_call(self, call_id: str) -> bool:
         """Whether a call is open."""
@@ -230,33 +320,47 @@ class Blocks:
     def arguments(self, call_id: str) -> str:
         """The arguments that have arrived for an open call."""
         call = self._calls.get(call_id)
-        return "".join(call.arguments) if call else ""
+        return call.text if call else ""
 
     def end_call(self, call_id: str, arguments: Any = None) -> list[StreamEvent]:
         """Closes a call; nothing where it is not open. `arguments` is its value where the text is no JSON."""
         call = self._calls.pop(call_id, None)
         if call is None:
             return []
-        if self._by_index.get((call.choice, call.index)) is call:
-            del self._by_index[call.choice, call.index]
+        for place in [p for p, known in self._by_index.items() if known is call]:
+            del self._by_index[place]
         if self._latest is call:
             self._latest = None
+        if not call.name and not call.arguments:
+            return []  # nobody was called, with nothing
         events = [] if call.started else self._start(call)
         if arguments is not None:
             return [*events, ToolCallEnd(call.call_id, arguments)]
-        return [*events, end_tool_call(call.call_id, "".join(call.arguments))]
+        return [*events, *_ended(call)]
 
-    def result(self, call_id: str, content: Any, is_error: bool = False) -> list[StreamEvent]:
-        """What a tool gave back; closes its call first."""
+    def result(
+        self, call_id: str, content: Any, is_error: bool = False, name: str = "tool"
+    ) -> list[StreamEvent]:
+        """What a tool gave back; closes its call first. `name`: of a call that an earlier message made."""
         events = self.end_call(call_id)
         if call_id not in self._seen:
-            events += self.call(call_id=call_id, name="tool", server_side=True)
+            events += self.call(call_id=call_id, name=name, server_side=True)
             events += self.end_call(call_id)
         self._answered.add(call_id)
         return [*events, ToolResult(call_id, content, is_error)]
 
     def end_calls(self) -> list[StreamEvent]:
         return [event for call_id in list(self._calls) for event in self.end_call(call_id)]
+
+    def withdraw_calls(self, reason: str) -> list[StreamEvent]:
+        """Calls that were cut off, because the message began anew: nobody is to answer them."""
+        first = min((call.block for call in self._calls.values() if call.started), default=None)
+        events = self.end_calls()
+        return events if first is None else [*events, Reset(first, reason)]
+
+    def latest_call(self) -> str:
+        """The id of the call that the last fragment belonged to, "" where none is open."""
+        return self._latest.call_id if self._latest else ""
 
     def close(self) -> list[StreamEvent]:
         """What waits for more at the end of the stream."""
@@ -286,13 +390,13 @@ class Blocks:
         self._calls[call.call_id] = call
         if index is not None:
             self._by_index[choice, index] = call
-        if not server_side:
-            self.called = True
         return call
 
     def _start(self, call: Call) -> list[StreamEvent]:
         call.started = True
         call.block = self.new()
+        if not call.server_side:
+            self.called = True
         events: list[StreamEvent] = [
             ToolCallStart(
                 call.call_id,
@@ -305,6 +409,71 @@ class Blocks:
         if call.arguments:
             events.append(ToolCallDelta(call.call_id, "".join(call.arguments)))
         return events
+
+
+def _fragment(arguments: Any) -> str:
+    if arguments is None or arguments == "":
+        return ""
+    if isinstance(arguments, str):
+        return arguments if arguments.isascii() else join_surrogates(arguments)
+    return msgspec.json.encode(arguments, enc_hook=repr).decode()
+
+
+def _ended(call: Call) -> list[StreamEvent]:
+    """The end of a call whose arguments have all arrived; what had to be mended is said."""
+    text = call.text
+    if not text.strip():
+        return [ToolCallEnd(call.call_id, {})]
+    try:
+        value, mended = read_arguments(text)
+    except ValueError as error:
+        return [ToolCallEnd(call.call_id, None, text, str(error))]
+    end = ToolCallEnd(call.call_id, value)
+    if not mended:
+        return [end]
+    return [Warning(f"the arguments of {call.name} were mended: {mended}", text[:200]), end]
+
+
+def _is_object(text: str) -> bool:
+    text = text.strip()
+    if text[:1] != "{" or text[-1:] != "}":
+        return False
+    try:
+        decode_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_another(call: Call, name: str, fragment: str, *, sure: bool) -> bool:
+    """Whether a named fragment begins another call, though it is marked like `call` (`sure`: by its id)."""
+    if not name or not call.complete:
+        return False
+    if name != call.name:
+        return bool(fragment) or not sure
+    if _same(fragment, call.text):  # said again at its end, or called twice
+        return not sure and len(call.arguments) == 1
+    return _is_object(fragment) or not (fragment or sure or call.repeated)
+
+
+def _joined_name(name: str, piece: str) -> str:
+    """A name that comes in pieces, or is repeated as far as it goes."""
+    return name if piece == name else piece if piece.startswith(name) else name + piece
+
+
+def _unsaid(call: Call, fragment: str) -> str:
+    """What of a fragment is new, where it may say again all that came before."""
+    if len(fragment) < call.size * 0.8:
+        return fragment
+    text = call.text
+    if text[0] == "{" and fragment.startswith(text) and text.rstrip()[-1] not in ":,[":
+        return fragment[len(text) :]  # each fragment holds the ones before
+    return "" if _same(fragment, text) else fragment
+
+
+def _same(a: str, b: str) -> bool:
+    """Whether two texts are the same JSON object, however they are spaced."""
+    return _is_object(a) and _is_object(b) and decode_json(a) == decode_json(b)
 
 
 def join_surrogates(text: str) -> str:
@@ -356,11 +525,13 @@ _FINISH: dict[str, FinishReason] = {
         "tool_calls": "tool_calls requires_action tool_call tool_use tool-calls function_call",
         "content_filter": "content_filter content-filter content_filtered guardrail_intervened safety "
         "recitation blocklist prohibited_content spii image_safety image_prohibited_content "
-        "image_recitation error_toxic language",
+        "image_recitation error_toxic language model_armor jailbreak",
         "refusal": "refusal",
         "pause": "pause pause_turn",
         "stopped": "cancelled canceled aborted abort user_cancel interrupt",
-        "error": "error malformed_function_call malformed_tool_use failed",
+        "error": "error malformed_function_call malformed_tool_use malformed_model_output "
+        "malformed_response failed unexpected_tool_call too_many_tool_calls "
+        "missing_thought_signature image_other no_image",
     }.items()
     for word in words.split()
 }  # type: ignore[assignment]

@@ -11,7 +11,7 @@ from nbstream.adapters.transport.http import Answer
 from nbstream.adapters.transport.lines import ArrayDecoder
 from nbstream.adapters.transport.sse import MAX_LINE, EventStreamDecoder, ServerEvent
 from nbstream.adapters.transport.wiretap import wiretap
-from nbstream.events import StreamEvent, Warning
+from nbstream.events import Raw, StreamEvent, TextDelta, ThinkingDelta, ToolCallStart, Warning
 from nbstream.events.errors import NbstreamError, ProtocolError, StreamInterruptedError
 from nbstream.logs.recording import Answer as AnswerFacts
 
@@ -19,6 +19,8 @@ from .decoding import PayloadDecoder
 
 #: How long a stream may stay silent, in seconds, once it has given its finish reason.
 LINGER = 5.0
+#: The same where the reason may be wrong: it came in the midst of a thought, or text came after it.
+LINGER_DOUBTFUL = 60.0
 
 
 class Framer(Protocol):
@@ -191,7 +193,15 @@ class Body:
             )
         if self._streamed:
             events.append(Warning("the server did not stream; this is its whole answer at once"))
-        events += decoder.read(value, whole=True)
+        read = list(decoder.read(value, whole=True))
+        if decoder.failure is None and decoder.word is None and read and _says_nothing(read):
+            raise ProtocolError(
+                f"{decoder.endpoint.url or decoder.source} answered with JSON that is no answer",
+                data=decoder.endpoint.mask(self._held.decode("utf-8", "replace"))[:200].encode(),
+                hint="Is the base URL right?",
+            )
+        decoder.said_done = True  # it came whole, so it is finished
+        events += read
 
     def _nothing(self) -> ProtocolError:
         rest = getattr(self._framer, "rest", b"")
@@ -205,6 +215,15 @@ class Body:
         return error
 
 
+def _only_thought(events: Sequence[StreamEvent]) -> bool:
+    thought = any(isinstance(event, ThinkingDelta) for event in events)
+    return thought and not any(isinstance(event, (TextDelta, ToolCallStart)) for event in events)
+
+
+def _says_nothing(events: Sequence[StreamEvent]) -> bool:
+    return all(isinstance(event, (Raw, Warning)) for event in events)
+
+
 async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent, None]:
     """The events of an answer's body, the last of them `run_end`.
 
@@ -215,9 +234,12 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
         chunks = tap.chunks(chunks)
     broken: NbstreamError | None = None
     held: bool | None = None
+    latest: list[StreamEvent] = []
     try:
         async for chunk in chunks:
-            for event in body.feed(chunk):
+            events = body.feed(chunk)
+            latest = events or latest
+            for event in events:
                 yield event
             if held is None and (held := answer.silence.held_back(body.decoder.messages)):
                 yield Warning(
@@ -228,14 +250,17 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
                 break
         # it has said why it finished: take what follows, but do not wait for it
         clock = asyncio.get_running_loop().time
-        deadline = clock() + LINGER
+        patience = LINGER_DOUBTFUL if _only_thought(latest) else LINGER
+        deadline = clock() + patience
         while not body.done:
             try:
                 chunk = await asyncio.wait_for(anext(chunks), max(deadline - clock(), 0))
             except (TimeoutError, StopAsyncIteration):
                 break
             if events := body.feed(chunk):
-                deadline = clock() + LINGER
+                if any(isinstance(event, (TextDelta, ThinkingDelta)) for event in events):
+                    patience = LINGER_DOUBTFUL
+                deadline = clock() + patience
             for event in events:
                 yield event
     except NbstreamError as error:

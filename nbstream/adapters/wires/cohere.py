@@ -59,7 +59,7 @@ class CohereDecoder(PayloadDecoder):
             document = source.get("document") or {}
             title = document.get("title") or source.get("id") or ""
             quote = citation.get("text") or ""
-            events.append(Citation(self.blocks.latest(), title, document.get("url") or "", quote))
+            events.append(Citation(self.blocks.place(), title, document.get("url") or "", quote))
         return events
 
     def _end(self, delta: dict[str, Any]) -> list[StreamEvent]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,6 +13,7 @@ from nbstream.events import (
     FinishReason,
     Raw,
     RefusalDelta,
+    Reset,
     RunEnd,
     StreamEvent,
     TextDelta,
@@ -20,8 +21,10 @@ from nbstream.events import (
     Warning,
 )
 from nbstream.events.errors import NbstreamError, ProtocolError, ProviderError
+from nbstream.events.json import decode_json
 
 from .blocks import Blocks, finish_reason
+from .inline import Piece, Splitter
 
 #: A stream with this many unreadable messages in a row is not a stream.
 MAX_GARBAGE = 50
@@ -41,6 +44,8 @@ class PayloadDecoder:
     convert: Callable[[Any], Any] | None = None
     #: Whether a finish reason ends the text, unless `another` answer begins.
     one_answer = False
+    #: Whether the text may hold reasoning between tags: open models behind a server that leaves it there.
+    inline = False
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         self.endpoint = endpoint or Endpoint(provider=self.source)
@@ -48,9 +53,16 @@ class PayloadDecoder:
         self.done = False
         self.failure: NbstreamError | None = None
         self.word: str | None = None
+        self.words = ""  # what the provider says about it
+        self.said_done = False  # "[DONE]", or the answer came as one whole value
         self.messages = 0
         self.finished: set[int] = set()  # the choices that gave a reason, where there are several
         self.oddities: list[StreamEvent] = []  # what is to be said after the message being read
+        self._splitters: dict[int, Splitter] = {}
+        self._logprobs: dict[int, list[Any]] = {}  # of text that still waits for its kind
+        self._said_at: dict[
+            int, int
+        ] = {}  # the first block of text that a splitter gave, by choice
         self._garbage = 0
         self._late = self._replaced = self._another = self._null = False
 
@@ -64,14 +76,20 @@ class PayloadDecoder:
         if not data or data.isspace():
             return ()
         if data == b"[DONE]" or data.strip() == b"[DONE]":
-            self.done = True
+            self.done = self.said_done = True
+            return ()
+        named = not isinstance(message, bytes) and message.event == "error"
+        if (named or _ERROR.match(data)) and not data.lstrip().startswith((b"{", b"[")):
+            text = data.decode("utf-8", "replace")
+            self.fail({"error": {"message": self.endpoint.mask(text)[:1000]}})
+            self.messages += 1
             return ()
         value, odd = self.parse(data)
         if odd:
             return odd
         if value is None:
             self.messages -= 1
-        elif not isinstance(message, bytes) and message.event == "error":
+        elif named:
             self.fail(value)
             return ()
         return self.read(value)
@@ -87,9 +105,65 @@ class PayloadDecoder:
             return self.null()
         try:
             return self.whole(value) if whole else self.payload(value)
-        except (TypeError, AttributeError, LookupError, ValueError):
+        except (TypeError, AttributeError, LookupError, ValueError, RecursionError):
             self.messages -= 1
             return self.garbage(msgspec.json.encode(value, enc_hook=repr).decode())
+
+    def say(
+        self, text: str, choice: int = 0, logprobs: list[Any] | None = None
+    ) -> list[StreamEvent]:
+        """The events of a piece of the answer's text, reasoning in it taken apart where there may be any."""
+        blocks = self.blocks
+        if not self.inline:
+            return blocks.text(text, choice, logprobs=logprobs)
+        splitter = self._splitters.get(choice)
+        if splitter is None:
+            splitter = self._splitters[choice] = Splitter(parsed=blocks.thought)
+        if not splitter.watching:
+            return blocks.text(text, choice, logprobs=logprobs)
+        if logprobs:
+            self._logprobs.setdefault(choice, []).extend(logprobs)
+        return self._split(splitter.feed(text), choice)
+
+    def _split(self, pieces: Iterable[Piece], choice: int) -> list[StreamEvent]:
+        blocks = self.blocks
+        events: list[StreamEvent] = []
+        for kind, words in pieces:
+            if kind == "text":
+                made = blocks.text(words, choice, logprobs=self._logprobs.pop(choice, None))
+                if made and choice not in self._said_at:
+                    self._said_at[choice] = made[0].block  # type: ignore[union-attr]
+                events += made
+            elif kind == "thinking":
+                events += blocks.thinking(words, choice)
+            elif kind == "message":
+                blocks.message()
+            elif kind == "call":
+                events += blocks.call(index=("inline", choice), name=words, choice=choice)
+            elif kind == "arguments":
+                events += blocks.call(index=("inline", choice), arguments=words, choice=choice)
+            elif kind == "called":
+                events += blocks.end_call(blocks.call_id(("inline", choice), choice))
+            else:
+                events += self._again(kind, words, choice)
+        return events
+
+    def _again(self, kind: str, words: str, choice: int) -> list[StreamEvent]:
+        """What has been said was of another kind: it is withdrawn and said anew."""
+        blocks = self.blocks
+        first = self._said_at.pop(choice, None)
+        events: list[StreamEvent] = []
+        if first is None and kind == "back":
+            first = blocks.latest()
+        if first is not None:
+            if blocks.latest() != first:  # other things came after it, which must not be withdrawn
+                return []
+            events.append(
+                Reset(first, "this was reasoning" if kind == "again" else "this was text")
+            )
+            blocks.new()
+        said = blocks.thinking if kind == "again" else blocks.text
+        return [*events, *said(words, choice)]
 
     def take(self, item: Any) -> Iterable[StreamEvent]:
         """The events of one item of a library's stream."""
@@ -102,20 +176,18 @@ class PayloadDecoder:
     def parse(self, data: bytes) -> tuple[Any, list[StreamEvent]]:
         """The value of a JSON text; or None and what to say about one that cannot be read."""
         try:
-            value = msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            # msgspec refuses half surrogates and bytes that are not UTF-8; both cost no text here
+            value = decode_json(data)
+        except ValueError:
+            # half surrogates and bytes that are not UTF-8 cost no text here
             text = data.decode("utf-8", "replace")
             try:
-                value = json.loads(text)
-            except (ValueError, RecursionError):
+                value = decode_json(text, lenient=True)
+            except ValueError:
                 return None, self.garbage(text)
             self.blocks.fragile = True
             if not self._replaced and not _is_utf8(data):
                 self._replaced = True
                 self.oddities.append(Warning("bytes that are not UTF-8 were replaced by U+FFFD"))
-        except RecursionError:
-            return None, self.garbage(data.decode("utf-8", "replace"))
         self.messages += 1
         self._garbage = 0
         return value, []
@@ -171,13 +243,20 @@ class PayloadDecoder:
         return ()
 
     def close(self) -> list[StreamEvent]:
-        """What was waiting for more: half characters, open tool calls."""
-        return self.blocks.close()
+        """What was waiting for more: half characters, half tags, open tool calls."""
+        events: list[StreamEvent] = []
+        finished = self.word is not None and self.reason(self.word) == "stop"
+        for choice, splitter in self._splitters.items():
+            events += self._split(splitter.end(finished), choice)
+        self._splitters = {}
+        return [*events, *self.blocks.close()]
 
     def end(self) -> list[StreamEvent]:
         """The `run_end`, with the provider's own reason or none. Raises what the provider reported."""
         if self.failure is not None:
             raise self.failure
+        if self.word is None and self.said_done:
+            return [RunEnd("tool_calls" if self.blocks.called else "unknown")]
         if self.word is None:
             return [
                 Warning("the stream ended without saying that it was finished"),
@@ -186,13 +265,20 @@ class PayloadDecoder:
         reason = self.reason(self.word)
         if reason == "error":
             who = self.endpoint.provider or "the provider"
+            words = f": {self.words}" if self.words else ""
             raise ProviderError(
-                f"{who} ended the answer with {self.word!r}", provider=self.endpoint.provider
+                self.endpoint.mask(f"{who} ended the answer with {self.word!r}{words}"),
+                provider=self.endpoint.provider,
+                retryable=True,  # chance; whether anything was said before is the caller's to know
             )
         return [RunEnd(reason, self.word)]
 
     def reason(self, word: str) -> FinishReason:
         return finish_reason(word)
+
+
+#: A line that is no JSON and says what went wrong, as some servers send it instead of an error event.
+_ERROR = re.compile(rb"\s*(\[?error\]?|exception)\b\s*:", re.IGNORECASE)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -5,11 +5,23 @@ Source: https://ai.google.dev/api/generate-content and https://ai.google.dev/api
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.events import Citation, ContentPart, FinishReason, StreamEvent, ThinkingDelta, Usage
+from nbstream.events import (
+    Citation,
+    ContentPart,
+    FinishReason,
+    RunEnd,
+    StreamEvent,
+    ThinkingDelta,
+    Usage,
+    Warning,
+)
 
 from .blocks import finish_reason, usage
 from .decoding import PayloadDecoder
@@ -30,6 +42,8 @@ class GeminiDecoder(PayloadDecoder):
         self._writing = ""
         self._code = ""
         self._response = ""
+        self._blocked = False
+        self._parts: list[dict[str, Any]] = []  # what the answer consists of, as it goes back
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if isinstance(value, list):
@@ -46,13 +60,14 @@ class GeminiDecoder(PayloadDecoder):
         ident = value.get("responseId") or value.get("response_id") or ""
         if ident != self._response:  # Google's SDK sends one response after the other
             self._response = ident
+            self._parts = []
             self.another()
         events: list[StreamEvent] = []
         for position, candidate in enumerate(value.get("candidates") or ()):
             self._candidate(candidate, candidate.get("index") or position, events)
         feedback = value.get("promptFeedback") or value.get("prompt_feedback") or {}
         if blocked := feedback.get("blockReason") or feedback.get("block_reason"):
-            self.word = _name(blocked)
+            self.word, self._blocked = _name(blocked), True
             message = feedback.get("blockReasonMessage") or feedback.get("block_reason_message")
             events += self.blocks.refusal(message or "")
         figures = value.get("usageMetadata") or value.get("usage_metadata")
@@ -65,7 +80,49 @@ class GeminiDecoder(PayloadDecoder):
     def close(self) -> list[StreamEvent]:
         return [*self._end_writing(), *super().close()]
 
+    def end(self) -> list[StreamEvent]:
+        events = super().end()
+        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
+            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
+        return events
+
+    def _carry(self) -> dict[str, Any] | None:
+        """The answer's parts in their order, with what Google signed of them."""
+        if all(part.keys() == {"text"} for part in self._parts):
+            return None
+        return {"wire": "gemini", "provider": self.endpoint.provider, "parts": self._parts}
+
+    def _keep(self, part: dict[str, Any]) -> None:
+        """A part as it goes back. Pieces of one text are one part; a signature's own part stays apart."""
+        kept = {_CAMEL.get(name, name): value for name, value in part.items() if value is not None}
+        signature = kept.get("thoughtSignature")
+        if isinstance(signature, bytes):
+            kept["thoughtSignature"] = base64.b64encode(signature).decode()
+        if kept.get("text") == "" and kept.keys() <= {"text", "thought"}:
+            return
+        last = self._parts[-1] if self._parts else {}
+        plain = "thoughtSignature" not in last and "thoughtSignature" not in kept
+        if (
+            plain
+            and "text" in last
+            and "text" in kept
+            and last.get("thought") == kept.get("thought")
+        ):
+            last["text"] += kept["text"]
+            return
+        call = kept.get("functionCall")
+        if isinstance(call, dict):
+            if not call.get("name"):
+                return  # a piece of the arguments of the call before
+            call = {_CAMEL.get(name, name): value for name, value in call.items()}
+            for name in ("willContinue", "partialArgs"):
+                call.pop(name, None)
+            kept["functionCall"] = call
+        self._parts.append(kept)
+
     def reason(self, word: str) -> FinishReason:
+        if self._blocked:
+            return "content_filter"
         # Gemini has no word for it: an answer that ends in tool calls has finished with STOP
         reason = finish_reason(word.removeprefix("FINISH_REASON_"))
         return "tool_calls" if reason == "stop" and self.blocks.called else reason
@@ -77,11 +134,14 @@ class GeminiDecoder(PayloadDecoder):
         for part in content.get("parts") or ():
             if isinstance(part, dict):
                 events += self._part(part, choice)
+                if choice == 0:
+                    self._keep(part)
         word = candidate.get("finishReason") or candidate.get("finish_reason")
         if word and (choice == 0 or self.word is None):
             self.word = _name(word)
         if word:
             self.finished.add(choice)
+            self._explained(candidate, choice, events)
         grounding = candidate.get("groundingMetadata") or candidate.get("grounding_metadata")
         if isinstance(grounding, dict):
             self._grounding(grounding, events)
@@ -92,6 +152,19 @@ class GeminiDecoder(PayloadDecoder):
         for page in fetched.get("urlMetadata") or fetched.get("url_metadata") or ():
             url = page.get("retrievedUrl") or page.get("retrieved_url") or ""
             self._cite("", url, "", events)
+
+    def _explained(self, candidate: dict[str, Any], choice: int, events: list[StreamEvent]) -> None:
+        """What Google says about an ending that is none: shown as a refusal, in the error, or as a warning."""
+        said = candidate.get("finishMessage") or candidate.get("finish_message")
+        if not isinstance(said, str) or not said or choice != 0:
+            return
+        reason = self.reason(self.word or "")
+        if reason == "content_filter":
+            events += self.blocks.refusal(said)
+        elif reason == "error":
+            self.words = said
+        elif reason != "stop":
+            events.append(Warning(f"{self.endpoint.provider or 'gemini'}: {said[:300]}"))
 
     def _part(self, part: dict[str, Any], choice: int) -> list[StreamEvent]:
         signature = part.get("thoughtSignature") or part.get("thought_signature") or ""
@@ -119,7 +192,9 @@ class GeminiDecoder(PayloadDecoder):
         result = part.get("codeExecutionResult") or part.get("code_execution_result")
         if isinstance(result, dict):
             failed = "OK" not in _name(result.get("outcome") or "OK")
-            events += self.blocks.result(self._code or "code_execution", result, failed)
+            events += self.blocks.result(
+                self._code or "code_execution", result, failed, "code_execution"
+            )
         response = part.get("functionResponse") or part.get("function_response")
         if isinstance(response, dict):
             call_id = response.get("id") or ""
@@ -132,7 +207,10 @@ class GeminiDecoder(PayloadDecoder):
                 events += self._server_call(call)
         for name in ("toolResponse", "tool_response"):
             if isinstance(answer := part.get(name), dict):
-                events += self.blocks.result(answer.get("id") or "tool", answer.get("response"))
+                kind = _name(answer.get("toolType") or answer.get("tool_type") or "tool").lower()
+                events += self.blocks.result(
+                    answer.get("id") or kind, answer.get("response"), name=kind
+                )
         if not events and not part.keys() & _MEDIA and not part.keys() <= _KNOWN_PARTS:
             events.append(self.raw(part))
         return events
@@ -170,6 +248,8 @@ class GeminiDecoder(PayloadDecoder):
             return []
         events = self.blocks.call(call_id=self._writing, arguments=writer.close())
         value = None if writer.orderly else writer.value
+        if self._parts and isinstance(call := self._parts[-1].get("functionCall"), dict):
+            call["args"] = writer.value
         return events + self.blocks.end_call(self._writing, value)
 
     def _run_code(self, code: dict[str, Any]) -> list[StreamEvent]:
@@ -201,8 +281,6 @@ class GeminiDecoder(PayloadDecoder):
         url = data.get("fileUri") or data.get("file_uri") or data.get("uri") or ""
         content = data.get("data") or ""
         if isinstance(content, bytes):
-            import base64
-
             content = base64.b64encode(content).decode()
         if content and (rate := samples_rate(mime)):
             self.blocks.sound(content, rate)
@@ -212,10 +290,10 @@ class GeminiDecoder(PayloadDecoder):
     def _grounding(self, grounding: dict[str, Any], events: list[StreamEvent]) -> None:
         chunks = grounding.get("groundingChunks") or grounding.get("grounding_chunks") or ()
         supports = grounding.get("groundingSupports") or grounding.get("grounding_supports") or ()
-        places: list[tuple[str, str]] = []
+        places: list[tuple[str, str, str]] = []
         for chunk in chunks:
             inner = next((v for v in chunk.values() if isinstance(v, dict)), {})
-            places.append((inner.get("title") or "", inner.get("uri") or inner.get("url") or ""))
+            places.append(_source(inner))
         quoted: set[int] = set()
         for support in supports:
             quote = (support.get("segment") or {}).get("text") or ""
@@ -226,12 +304,12 @@ class GeminiDecoder(PayloadDecoder):
                     self._cite(places[n][0], places[n][1], quote, events)
         for n, place in enumerate(places):
             if n not in quoted:
-                self._cite(place[0], place[1], "", events)
+                self._cite(place[0], place[1], place[2], events)
 
     def _cite(self, title: str, url: str, quote: str, events: list[StreamEvent]) -> None:
-        if (title or url) and (url or title, quote) not in self._cited:
+        if (title or url or quote) and (url or title, quote) not in self._cited:
             self._cited.add((url or title, quote))
-            events.append(Citation(self.blocks.latest(), title, url, quote))
+            events.append(Citation(self.blocks.place(), title, url, quote))
 
     def _count(self, event: Usage) -> list[StreamEvent]:
         if event == self._usage or (event.input_tokens is None and event.output_tokens is None):
@@ -317,6 +395,38 @@ class GeminiDecoder(PayloadDecoder):
             return self._media(delta)
         return [self.raw(value)]
 
+
+def _source(place: dict[str, Any]) -> tuple[str, str, str]:
+    """Title, address and words of what an answer rests on; a searched file may have no more than words."""
+    words = place.get("text") or ""
+    facts: dict[str, Any] = {}
+    for fact in place.get("customMetadata") or place.get("custom_metadata") or ():
+        facts[str(fact.get("key"))] = fact.get("stringValue") or fact.get("string_value")
+    url = place.get("uri") or place.get("url") or ""
+    if not url:
+        url = next((v for v in facts.values() if isinstance(v, str) and v.startswith("http")), "")
+    store = place.get("fileSearchStore") or place.get("file_search_store") or ""
+    title = place.get("title") or place.get("documentName") or facts.get("title") or ""
+    if not title and not place.get("uri"):
+        first = words.strip().partition("\n")[0]
+        title = first if len(first) <= 80 else f"{first[:79]}…"
+    return title or store, url, words
+
+
+#: Names of the Python SDK, as the wire has them.
+_CAMEL = {
+    "thought_signature": "thoughtSignature",
+    "function_call": "functionCall",
+    "function_response": "functionResponse",
+    "executable_code": "executableCode",
+    "code_execution_result": "codeExecutionResult",
+    "inline_data": "inlineData",
+    "file_data": "fileData",
+    "tool_call": "toolCall",
+    "tool_response": "toolResponse",
+    "will_continue": "willContinue",
+    "partial_args": "partialArgs",
+}
 
 _KNOWN = {
     "candidates", "usageMetadata", "usage_metadata", "promptFeedback", "prompt_feedback",

@@ -33,6 +33,7 @@ _plain = msgspec.json.Decoder(_Line)
 class OllamaDecoder(PayloadDecoder):
     source = "ollama"
     one_answer = True
+    inline = True
 
     def decode(self, message: Any) -> Iterable[StreamEvent]:
         data: bytes = message if isinstance(message, bytes) else message.data
@@ -46,6 +47,8 @@ class OllamaDecoder(PayloadDecoder):
             return super().decode(message)
         self.messages += 1
         if said.content:
+            if self.inline:
+                return self.say(said.content)
             return (TextDelta(blocks.block("text"), said.content),)
         if said.thinking:
             return (ThinkingDelta(blocks.block("thinking"), said.thinking),)
@@ -59,16 +62,14 @@ class OllamaDecoder(PayloadDecoder):
         if isinstance(message, dict):
             thinking = message.get("thinking") or message.get("reasoning_content") or ""
             events += self.blocks.thinking(thinking)
-            events += self.blocks.text(
-                message.get("content") or "", logprobs=value.get("logprobs") or None
-            )
+            events += self.say(message.get("content") or "", logprobs=value.get("logprobs") or None)
             for call in message.get("tool_calls") or ():
                 events += self._call(call)
             for image in message.get("images") or ():
                 events.append(media(self.blocks.new(), f"data:image/png;base64,{image}"))
         elif isinstance(value.get("response"), str):
             events += self.blocks.thinking(value.get("thinking") or "")
-            events += self.blocks.text(value["response"])
+            events += self.say(value["response"])
             if isinstance(image := value.get("image"), str):
                 events.append(media(self.blocks.new(), f"data:image/png;base64,{image}"))
         if value.get("error"):

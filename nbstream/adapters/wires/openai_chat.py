@@ -12,7 +12,15 @@ from typing import Any
 import msgspec
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.events import Citation, ContentPart, StreamEvent, TextDelta, ThinkingDelta, Usage
+from nbstream.events import (
+    Citation,
+    ContentPart,
+    RunEnd,
+    StreamEvent,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
 
 from .blocks import usage
 from .decoding import PayloadDecoder
@@ -56,18 +64,27 @@ _plain = msgspec.json.Decoder(_Chunk)
 class ChatDecoder(PayloadDecoder):
     source = "openai-chat"
     one_answer = True
+    inline = True
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
+        self.inline = self.endpoint.provider != "openai"  # whose server takes it apart itself
+        self._kept: list[str] | None = None  # of a splitter that only has to know what was said
+        self._block: int | None = None  # where text goes on while nothing else has come
         self._usage: Usage | None = None
         self._cited: set[str] = set()
         self._ran: dict[Any, str] = {}
+        # what goes back beside text and calls: fields of the message, and of its calls by id
+        self._fields: dict[str, Any] = {}
+        self._of_calls: dict[str, dict[str, Any]] = {}
+        self._thinking_field = ""
 
     def decode(self, message: Any) -> Iterable[StreamEvent]:
         data: bytes = message if isinstance(message, bytes) else message.data
         try:
             (choice,) = _plain.decode(data).choices
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._block = None
             return super().decode(message)
         self.messages += 1
         delta = choice.delta
@@ -75,13 +92,32 @@ class ChatDecoder(PayloadDecoder):
         thinking = delta.reasoning_content or delta.reasoning
         blocks = self.blocks
         if blocks.fragile or (content and thinking):
+            self._block = None
+            if thinking and not self._thinking_field:
+                self._thinking_field = (
+                    "reasoning_content" if delta.reasoning_content else "reasoning"
+                )
             return [
                 *blocks.thinking(thinking or "", choice.index),
-                *blocks.text(content or "", choice.index),
+                *self.say(content or "", choice.index),
             ]
         if content:
-            return (TextDelta(blocks.block("text", choice.index), content, choice=choice.index),)
+            if self.inline:
+                kept = self._kept
+                if kept is None or choice.index or "<" in content:
+                    return self.say(content, choice.index)
+                kept.append(content)
+            elif choice.index:
+                return self.say(content, choice.index)
+            if (block := self._block) is None:
+                block = self._block = blocks.block("text")
+            return (TextDelta(block, content),)
+        self._block = None
         if thinking:
+            if not self._thinking_field:
+                self._thinking_field = (
+                    "reasoning_content" if delta.reasoning_content else "reasoning"
+                )
             return (
                 ThinkingDelta(
                     blocks.block("thinking", choice.index), thinking, choice=choice.index
@@ -112,7 +148,21 @@ class ChatDecoder(PayloadDecoder):
             or said.get("function_call") is not None
         ):
             return self.read(plain(item))
-        return self.blocks.text(content, inner.get("index") or 0)
+        return self.say(content, inner.get("index") or 0)
+
+    def say(
+        self, text: str, choice: int = 0, logprobs: list[Any] | None = None
+    ) -> list[StreamEvent]:
+        self._block = None
+        events = super().say(text, choice, logprobs)
+        if self.inline:
+            self._kept = None
+            only = self._splitters.get(0) if len(self._splitters) == 1 else None
+            if only is not None and not only.watching:
+                self.inline = False
+            elif only is not None and only.quiet:
+                self._kept = only.kept
+        return events
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
@@ -125,6 +175,9 @@ class ChatDecoder(PayloadDecoder):
         self._extras(value, events)
         if error := value.get("error"):
             self.fail({"error": error})
+            return events
+        if value.get("object") == "error":
+            self.fail(value)
             return events
         if choices is None and not events and "id" not in value and "object" not in value:
             if value.get("message") or value.get("detail"):
@@ -143,7 +196,7 @@ class ChatDecoder(PayloadDecoder):
         if isinstance(delta, dict):
             self._delta(delta, number, logprobs, events)
         elif isinstance(text := choice.get("text"), str):
-            events += self.blocks.text(text, number, logprobs=logprobs)
+            events += self.say(text, number, logprobs)
         word = choice.get("finish_reason")
         if isinstance(word, str) and word and (number == 0 or self.word is None):
             self.word = word
@@ -151,6 +204,26 @@ class ChatDecoder(PayloadDecoder):
             self.finished.add(number)
         if error := choice.get("error"):
             self.fail({"error": error})
+
+    def end(self) -> list[StreamEvent]:
+        events = super().end()
+        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
+            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
+        return events
+
+    def _carry(self) -> dict[str, Any] | None:
+        field = self._thinking_field if self.blocks.called else ""
+        if field == "reasoning_content" and not (self._fields or self._of_calls):
+            field = ""  # as everybody has it
+        if not (self._fields or self._of_calls or field):
+            return None
+        return {
+            "wire": "chat",
+            "provider": self.endpoint.provider,
+            "thinking": field,
+            "fields": self._fields,
+            "calls": self._of_calls,
+        }
 
     def _delta(
         self,
@@ -163,7 +236,7 @@ class ChatDecoder(PayloadDecoder):
         self._thinking(delta, choice, events)
         content = delta.get("content")
         if isinstance(content, str):
-            events += blocks.text(content, choice, logprobs=logprobs)
+            events += self.say(content, choice, logprobs)
         elif isinstance(content, list):
             for part in content:
                 self._part(part, choice, events)
@@ -182,23 +255,47 @@ class ChatDecoder(PayloadDecoder):
             self._sound(audio, choice, events)
         for annotation in delta.get("annotations") or ():
             self._annotation(annotation, events)
+        if isinstance(extra := delta.get("extra_content"), dict):  # Gemini's signature of a text
+            self._fields["extra_content"] = extra
         for tool in delta.get("executed_tools") or ():
             events += self._executed(tool)
 
     def _call(self, call: dict[str, Any], choice: int) -> list[StreamEvent]:
-        function = call.get("function") or call.get("custom") or {}
+        custom = not _says_something(call.get("function")) and _says_something(call.get("custom"))
+        function: Any = call.get("custom" if custom else "function")
+        function = function if _says_something(function) else {}
+        call_id = call.get("id") or ""
         arguments = function.get("arguments", function.get("input"))
-        return self.blocks.call(
-            call_id=call.get("id") or "",
+        if not (function or call_id):
+            return []  # all fields there, all empty
+        events = self.blocks.piece(
+            call_id=call_id,
             index=call.get("index"),
             name=function.get("name") or "",
             arguments=arguments,
             choice=choice,
         )
+        extra: dict[str, Any] = {
+            name: call[name]
+            for name in ("extra_content", "provider_specific_fields")
+            if call.get(name)
+        }
+        if custom:
+            extra["type"] = "custom"
+        if extra:
+            own = self._of_calls.setdefault(self.blocks.latest_call(), {})
+            own |= extra
+        return events
 
     def _thinking(self, delta: dict[str, Any], choice: int, events: list[StreamEvent]) -> None:
         # several fields may carry the same words; the first that does is the one that counts
-        text = _first_text(delta, "reasoning_content", "reasoning", "thinking")
+        text = _first_text(delta, *_THINKING)
+        if text and not self._thinking_field:
+            self._thinking_field = next(n for n in _THINKING if delta.get(n) == text)
+        if details := delta.get("reasoning_details"):
+            self._fields["reasoning_details"] = _joined_details(
+                self._fields.get("reasoning_details") or [], details
+            )
         signature = redacted = ""
         for detail in delta.get("reasoning_details") or delta.get("thinking_blocks") or ():
             if isinstance(detail, dict):
@@ -210,11 +307,11 @@ class ChatDecoder(PayloadDecoder):
 
     def _part(self, part: Any, choice: int, events: list[StreamEvent]) -> None:
         if isinstance(part, str):
-            events += self.blocks.text(part, choice)
+            events += self.say(part, choice)
             return
         kind = part.get("type") if isinstance(part, dict) else None
         if kind in ("text", "output_text"):
-            events += self.blocks.text(part.get("text") or "", choice)
+            events += self.say(part.get("text") or "", choice)
         elif kind in ("thinking", "reasoning"):
             inner = part.get("thinking") or part.get("summary") or part.get("text") or ()
             pieces = [inner] if isinstance(inner, str) else inner
@@ -225,14 +322,15 @@ class ChatDecoder(PayloadDecoder):
         elif kind == "image_url":
             image = part.get("image_url")
             url = image.get("url") if isinstance(image, dict) else image
-            events.append(media(self.blocks.new(), url or ""))
+            if url:
+                events.append(media(self.blocks.new(), url))
         else:
             events.append(self.raw(part))
 
     def _sound(self, audio: dict[str, Any], choice: int, events: list[StreamEvent]) -> None:
         if isinstance(words := audio.get("transcript"), str):
             events += self.blocks.text(words, choice)
-        if isinstance(data := audio.get("data"), str):
+        if isinstance(data := audio.get("data"), str) and data:
             try:
                 self.blocks.sound(data)
             except ValueError:
@@ -243,12 +341,15 @@ class ChatDecoder(PayloadDecoder):
         if isinstance(cited, dict):
             events.append(
                 Citation(
-                    self.blocks.latest(),
+                    self.blocks.place(),
                     cited.get("title") or "",
                     cited.get("url") or "",
                     cited.get("content") or "",
                 )
             )
+        elif isinstance(annotation, dict) and annotation.get("type") == "file":
+            # a document as the provider read it; sent back, it need not be read again
+            self._fields["annotations"] = [*self._fields.get("annotations", ()), annotation]
         else:
             events.append(self.raw(annotation))
 
@@ -288,7 +389,7 @@ class ChatDecoder(PayloadDecoder):
                 found = titles.get(url, {})
                 events.append(
                     Citation(
-                        self.blocks.latest(),
+                        self.blocks.place(),
                         found.get("title") or "",
                         url,
                         found.get("snippet") or "",
@@ -358,6 +459,36 @@ def media(block: int, url: str, alt: str = "") -> ContentPart:
         if coding.endswith("base64"):
             return ContentPart(block, mime or "application/octet-stream", data, alt=alt)
     return ContentPart(block, "image/*", url=url, alt=alt)
+
+
+def _joined_details(known: list[Any], pieces: Any) -> list[Any]:
+    """OpenRouter's reasoning details: pieces of one index and type are one detail."""
+    made = list(known)
+    for piece in pieces if isinstance(pieces, list) else ():
+        if not isinstance(piece, dict):
+            continue
+        last = made[-1] if made else None
+        same = last is not None and all(
+            last.get(n) == piece.get(n) or piece.get(n) is None for n in ("index", "type", "id")
+        )
+        if not same or last is None or "data" in piece:
+            made.append(dict(piece))
+            continue
+        joined = dict(last)
+        for name, value in piece.items():
+            grows = name in ("text", "summary") and isinstance(value, str)
+            if grows and isinstance(joined.get(name), str):
+                joined[name] += value
+            elif value is not None:
+                joined[name] = value
+        made[-1] = joined
+    return made
+
+
+def _says_something(function: Any) -> bool:
+    return isinstance(function, dict) and any(
+        function.get(name) not in (None, "") for name in ("name", "arguments", "input")
+    )
 
 
 def _first_text(value: dict[str, Any], *names: str) -> str:

@@ -17,6 +17,11 @@ _CLIENT = {
 }
 
 
+def is_call(kind: str) -> bool:
+    """Whether an item of this kind is a call of a tool; `program` is code that calls some."""
+    return kind.endswith("_call") or kind in (APPROVAL, "program")
+
+
 def server_side(item: dict[str, Any]) -> bool:
     """Whether OpenAI runs the tool itself."""
     kind = item.get("type")
@@ -31,7 +36,7 @@ def call_arguments(kind: str, item: dict[str, Any]) -> tuple[Any, Any]:
     """The arguments of a finished call, and their value where their text is not JSON."""
     if kind == "custom_tool_call":
         return item.get("input"), item.get("input") or ""
-    if kind == "code_interpreter_call":
+    if kind in ("code_interpreter_call", "program"):
         return item.get("code"), {"code": item.get("code") or ""}
     if kind == "shell_call":
         action = item.get("action") or {}

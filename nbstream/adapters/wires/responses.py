@@ -8,21 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
     ContentPart,
     FinishReason,
+    RunEnd,
     StreamEvent,
     ToolApproval,
     ToolProgress,
     Warning,
 )
+from nbstream.events.json import decode_json
 
 from .blocks import COMPACTED, finish_reason
 from .decoding import PayloadDecoder
+from .json_paths import PathWriter
 from .openai_chat import chat_usage
-from .response_calls import APPROVAL, call_arguments, server_side
+from .response_calls import APPROVAL, call_arguments, is_call, server_side
 from .sound import RATE
 
 
@@ -38,6 +43,12 @@ class ResponsesDecoder(PayloadDecoder):
         self._response = 0
         self._response_id = ""
         self._over = False
+        self._items: dict[
+            Any, dict[str, Any]
+        ] = {}  # what the response consists of, as it goes back
+        self._operations: dict[Any, dict[str, Any]] = {}  # patches, as they began
+        self._patches: dict[Any, PathWriter] = {}
+        self._message: Any = None  # the item whose text came last
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict):
@@ -70,6 +81,10 @@ class ResponsesDecoder(PayloadDecoder):
 
     def _text(self, value: dict[str, Any]) -> list[StreamEvent]:
         key = self._part(value)
+        if key[0] != self._message:
+            if self._message is not None and value.get("delta"):
+                self.blocks.message()
+            self._message = key[0]
         self._said.add(key)
         return self.blocks.text(_delta(value), key=key, logprobs=value.get("logprobs") or None)
 
@@ -102,12 +117,18 @@ class ResponsesDecoder(PayloadDecoder):
 
     def _annotation(self, value: dict[str, Any]) -> list[StreamEvent]:
         annotation = value.get("annotation") or {}
-        if "citation" not in (annotation.get("type") or "") and "filename" not in annotation:
+        if "citation" not in (annotation.get("type") or "") and not annotation.keys() & {
+            "filename",
+            "file_id",
+        }:
             return [self.raw(value)]
         return [
             Citation(
                 self.blocks.block("text", 0, self._part(value)),
-                annotation.get("title") or annotation.get("filename") or "",
+                annotation.get("title")
+                or annotation.get("filename")
+                or annotation.get("file_id")
+                or "",
                 annotation.get("url") or "",
                 annotation.get("quote") or "",
             )
@@ -118,9 +139,11 @@ class ResponsesDecoder(PayloadDecoder):
     def _item_added(self, value: dict[str, Any]) -> list[StreamEvent]:
         item = value.get("item") or {}
         kind = item.get("type") or ""
-        if kind.endswith("_output") or not (kind.endswith("_call") or kind == APPROVAL):
+        if not is_call(kind):
             return []
         call_id = item.get("call_id") or item.get("id") or ""
+        if isinstance(operation := item.get("operation"), dict):
+            self._operations[self._place(value)] = operation
         return self.blocks.call(
             call_id=call_id,
             index=self._place(value),
@@ -131,20 +154,28 @@ class ResponsesDecoder(PayloadDecoder):
     def _item_done(self, value: dict[str, Any]) -> list[StreamEvent]:
         item = value.get("item") or {}
         kind = item.get("type") or ""
+        if kind:
+            self._items[self._place(value)] = item
         if kind == "message":
             return self._message_done(value, item)
         if kind == "reasoning":
             return self._reasoning_done(value, item)
         if kind.endswith("_output"):
-            output = item.get("output", item.get("tools"))
+            output = next((v for n in _OUTPUTS if (v := item.get(n)) is not None), None)
             call_id = item.get("call_id") or self._last_call
-            return self.blocks.result(call_id, output) if call_id else [self.raw(value)]
-        if kind.endswith("_call") or kind == APPROVAL:
+            name = kind.removesuffix("_output").removesuffix("_call")
+            if isinstance(output, str) and kind == "program_output":
+                output = _value(output)
+            failed = item.get("status") in ("failed", "incomplete")
+            if not call_id:
+                return [self.raw(value)]
+            return self.blocks.result(call_id, output, failed, name)
+        if is_call(kind):
             return self._call_done(value, item)
         if kind == "mcp_list_tools":
             return self._tools_listed(value, item)
         if kind == "compaction":
-            return [Warning(COMPACTED), self.raw(value)]
+            return [Warning(COMPACTED)]
         return [self.raw(value)]
 
     def _tools_listed(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
@@ -170,6 +201,8 @@ class ResponsesDecoder(PayloadDecoder):
             events += self._item_added(value)
         call_id = self.blocks.call_id(index)
         self._last_call = call_id
+        if (patch := self._patches.pop(index, None)) is not None:
+            events += self.blocks.call(call_id=call_id, arguments=patch.close())
         text = self.blocks.arguments(call_id)
         arguments, as_value = call_arguments(kind, item)
         if not text and arguments not in (None, "", {}):
@@ -177,7 +210,7 @@ class ResponsesDecoder(PayloadDecoder):
         events += self.blocks.end_call(call_id, as_value)
         if kind == APPROVAL:
             events.append(ToolApproval(call_id, "requested"))
-        if server_side(item) and kind not in ("shell_call", "tool_search_call"):
+        if server_side(item) and kind not in ("shell_call", "tool_search_call", "program"):
             error = item.get("error")
             result = item.get("result")
             if kind == "image_generation_call" and isinstance(result, str):
@@ -231,6 +264,20 @@ class ResponsesDecoder(PayloadDecoder):
             return self.blocks.call(index=index, arguments=whole)
         return []
 
+    def _patch(self, value: dict[str, Any]) -> list[StreamEvent]:
+        """A piece of a patch's diff: the operation's JSON grows by it."""
+        index = self._place(value)
+        events: list[StreamEvent] = []
+        patch = self._patches.get(index)
+        if patch is None:
+            patch = self._patches[index] = PathWriter()
+            for name, given in self._operations.get(index, {}).items():
+                if name != "diff":
+                    text = patch.assign(f"$.{name}", given)
+                    events += self.blocks.call(index=index, arguments=text)
+        text = patch.assign("$.diff", _delta(value), more=True)
+        return [*events, *self.blocks.call(index=index, arguments=text)]
+
     def _shell_command(self, value: dict[str, Any]) -> list[StreamEvent]:
         index = self._place(value)
         lines = self._shells.setdefault(index, [])
@@ -262,6 +309,24 @@ class ResponsesDecoder(PayloadDecoder):
         details = response.get("incomplete_details") or {}
         self.word = details.get("reason") or status or "completed"
         return events
+
+    def end(self) -> list[StreamEvent]:
+        events = super().end()
+        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
+            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
+        return events
+
+    def _carry(self) -> dict[str, Any] | None:
+        """The response's items, where the form of everybody would lose any of it."""
+        items = [
+            {name: value for name, value in item.items() if value is not None}
+            for item in self._items.values()
+        ]
+        while items and items[-1].get("type") == "reasoning":
+            items.pop()  # refused where nothing follows that it led to
+        if all(item.get("type") == "message" and "phase" not in item for item in items):
+            return None
+        return {"wire": "responses", "provider": self.endpoint.provider, "items": items}
 
     def _error(self, value: dict[str, Any]) -> None:
         self.fail(value)
@@ -298,6 +363,7 @@ class ResponsesDecoder(PayloadDecoder):
             self._response += 1
             self._response_id = ident
             self._over = self.blocks.called = False
+            self._items.clear()
             self.another()
 
     def _place(self, value: dict[str, Any]) -> tuple[int, Any]:
@@ -314,6 +380,15 @@ class ResponsesDecoder(PayloadDecoder):
 
 
 _HEARD = "input_transcript"
+_OUTPUTS = ("output", "tools", "result", "results")
+
+
+def _value(text: str) -> Any:
+    """What a program gave back, as a value where it is one."""
+    try:
+        return decode_json(text)
+    except ValueError:
+        return text
 
 
 def _delta(value: dict[str, Any]) -> str:
@@ -345,6 +420,7 @@ _HANDLERS: dict[str, Any] = {
     "response.code_interpreter_call_code.delta": ResponsesDecoder._arguments,
     "response.code_interpreter_call_code.done": ResponsesDecoder._arguments_done,
     "response.shell_call_command.delta": ResponsesDecoder._shell_command,
+    "response.apply_patch_call_operation_diff.delta": ResponsesDecoder._patch,
     "response.shell_call_output_content.delta": ResponsesDecoder._progress,
     "response.image_generation_call.partial_image": ResponsesDecoder._progress,
     "response.audio.delta": ResponsesDecoder._sound,
@@ -369,6 +445,7 @@ _SILENT = {
     "response.content_part.done",
     "response.reasoning_summary_part.added",
     "response.reasoning_summary_part.done",
+    "response.apply_patch_call_operation_diff.done",
     "response.shell_call_command.added",
     "response.shell_call_command.done",
     "response.shell_call_output_content.done",

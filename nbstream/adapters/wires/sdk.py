@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -36,6 +37,8 @@ def plain(value: Any) -> Any:
         return {f.name: plain_deep(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if (to_dict := getattr(value, "to_dict", None)) is not None:
         return to_dict()
+    if hasattr(value, "DESCRIPTOR") and hasattr(value, "ListFields"):  # a protobuf message
+        return importlib.import_module("google.protobuf.json_format").MessageToDict(value)
     return getattr(value, "__dict__", value)
 
 

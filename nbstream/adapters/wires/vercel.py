@@ -83,7 +83,7 @@ class VercelDecoder(PayloadDecoder):
 
     def _source(self, value: dict[str, Any]) -> list[StreamEvent]:
         title = value.get("title") or value.get("filename") or ""
-        return [Citation(self.blocks.latest(), title, value.get("url") or "")]
+        return [Citation(self.blocks.place(), title, value.get("url") or "")]
 
     def _file(self, value: dict[str, Any]) -> list[StreamEvent]:
         mime = value.get("mediaType") or value.get("mimeType") or "application/octet-stream"
