@@ -19,7 +19,7 @@ from nbstream.events import (
     stamp,
 )
 from nbstream.render.response import fold
-from nbstream.wire.frames import KERNEL_RATE, VIEW_RATE, FrameLog, frame_interval, history
+from nbstream.wire.frames import KERNEL_RATE, PART, VIEW_RATE, FrameLog, frame_interval, history
 
 deltas = st.one_of(
     st.builds(TextDelta, st.integers(0, 2), st.text(), st.integers(0, 1)),
@@ -85,7 +85,7 @@ def test_who_has_everything_hears_a_beat_and_who_has_nonsense_hears_all():
     log.take()
     assert log.since(1) == {"kind": "beat", "n": 1}
     for have in (0, -1, 99):
-        assert log.since(have)["after"] == 0
+        assert log.since(have).get("after") == 0
 
 
 def test_half_a_surrogate_pair_does_not_cost_the_message():
@@ -111,3 +111,16 @@ def test_history_keeps_the_text_and_the_moments_and_stays_small():
     long = [stamp(TextDelta(0, "x"), n, n / 100) for n in range(60_000)]
     assert len(history(long)) <= 2001
     assert history([]) == []
+
+
+def test_the_pieces_of_a_long_answer_join_without_gaps_and_say_how_far_they_reach():
+    log = FrameLog()
+    for n in range(3):
+        for _ in range(PART - 1):
+            log.add(Usage(n, n))
+        log.take()
+    pieces = list(log.parts_since(0))
+    assert [(piece.get("after"), piece["n"]) for piece in pieces] == [(0, 1), (1, 2), (2, 3)]
+    assert [piece.get("until") for piece in pieces] == [3, 3, None]
+    assert log.snapshot().get("n") == 0
+    assert list(log.parts_since(3)) == [{"kind": "beat", "n": 3}]

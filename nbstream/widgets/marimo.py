@@ -7,7 +7,7 @@ from typing import Any
 
 from nbstream.runs.stream import Stream
 from nbstream.wire.bundle import bundle_id, bundled
-from nbstream.wire.frames import Frame
+from nbstream.wire.protocol import Frame
 
 from .base import PageWidget
 from .batch import BatchView

@@ -1,11 +1,12 @@
 import type { WireEvent } from "../protocol/events";
-import type { FromKernel } from "../protocol/frames";
-import type { Model } from "../protocol/model";
-import type { Question, ToKernel } from "../protocol/requests";
+import type { Frame, Frames, FromKernel } from "../protocol/frames";
+import type { Approve, ToKernel } from "../protocol/requests";
 import type { Options } from "../protocol/traits";
+import type { Model } from "../run/model";
 import { Store } from "./store";
 
-type Frame = Extract<FromKernel, { kind: "frame" }>;
+/** Which call a decision is for. */
+export type Question = Omit<Approve, "kind" | "decision">;
 
 export interface Timers {
   set(callback: () => void, milliseconds: number): unknown;
@@ -42,7 +43,11 @@ export class Connection {
   lost = false;
   /** The kernel has forgotten this run: it was closed, or the kernel was restarted. */
   gone = false;
+  /** Whether a view of it stands in the page; null before the first. */
+  #visible: boolean | null = null;
   #have = 0;
+  /** The frame up to which the answer that is under way reaches. */
+  #coming = 0;
   #ahead = new Map<number, Frame>();
   #asked = 0;
   #timer: unknown;
@@ -59,7 +64,8 @@ export class Connection {
     model.on("comm_live_update", () => this.#ask());
     model.on("change:snapshot", () => this.#snapshot());
     this.#snapshot();
-    if (this.#have > 0) this.#ask();
+    // A run that is too long for the widget's state comes as an answer.
+    if (this.#have > 0 || model.get("status") !== "pending") this.#ask();
     else this.#wait(SILENCE);
   }
 
@@ -69,6 +75,14 @@ export class Connection {
 
   get options(): Options {
     return this.model.get("options") ?? {};
+  }
+
+  /** A view of it has come into the page, or the last one has gone. */
+  set visible(visible: boolean) {
+    const before = this.#visible;
+    this.#visible = visible;
+    if (before === null || before === visible || this.over) return;
+    this.#send(visible ? { kind: "watch" } : { kind: "unseen" });
   }
 
   /** Nothing more will come. */
@@ -96,6 +110,9 @@ export class Connection {
       case "ack":
         this.timers.clear(this.#stopTimer);
         this.unheard = false;
+        break;
+      case "seen":
+        if (this.#visible) this.#send({ kind: "watch" });
     }
   }
 
@@ -108,7 +125,7 @@ export class Connection {
     else if (!this.gone) this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
   }
 
-  approve(question: Question, decision: "approved" | "denied"): void {
+  approve(question: Question, decision: Approve["decision"]): void {
     this.#send({ kind: "approve", ...question, decision });
   }
 
@@ -132,7 +149,9 @@ export class Connection {
     this.#advance(frame.n);
   }
 
-  #frames({ after, n, events, metrics, samples }: Extract<FromKernel, { kind: "frames" }>): void {
+  /** An answer, or a piece of one: then `until` says how far the pieces reach. */
+  #frames(message: Frames): void {
+    const { after, n, events, metrics, samples, until = 0 } = message;
     if (n < this.#have) return;
     if (n === this.#have) {
       this.#upToDate();
@@ -143,9 +162,11 @@ export class Connection {
       this.store.restart(events, metrics, samples);
       this.#confirmSeen(events);
     } else {
+      this.#coming = 0; // A piece was lost.
       this.#gap();
       return;
     }
+    this.#coming = Math.max(this.#coming, until);
     this.#advance(n);
   }
 
@@ -167,7 +188,7 @@ export class Connection {
   #confirmSeen(events: WireEvent[]): void {
     const asks = (event: WireEvent) =>
       event.type === "tool_approval" && event.decision === "requested";
-    if (!this.store.ended && events.some(asks)) this.#send({ kind: "attend" });
+    if (!this.store.ended && events.some(asks)) this.#send({ kind: "watch" });
   }
 
   #advance(n: number): void {
@@ -178,12 +199,13 @@ export class Connection {
     }
     for (const ahead of this.#ahead.keys()) if (ahead <= this.#have) this.#ahead.delete(ahead);
     this.#asked = 0;
-    if (this.#ahead.size > 0) this.#gap();
+    if (this.#have < this.#coming) this.#wait(FIRST_REPEAT);
+    else if (this.#ahead.size > 0) this.#gap();
     else this.#upToDate();
   }
 
   #upToDate(): void {
-    if (this.#ahead.size > 0) return;
+    if (this.#ahead.size > 0 || this.#have < this.#coming) return;
     this.#asked = 0;
     if (this.store.ended) {
       this.timers.clear(this.#timer);
@@ -192,14 +214,16 @@ export class Connection {
     } else this.#wait(SILENCE);
   }
 
+  /** Something is missing that is not on its way. */
   #gap(): void {
-    if (this.#asked === 0) this.#ask();
+    if (this.#asked === 0 && this.#have >= this.#coming) this.#ask();
   }
 
   #ask(): void {
     if (this.over) return;
     this.#wait(Math.min(FIRST_REPEAT * 2 ** this.#asked, LAST_REPEAT));
     this.#asked += 1;
+    this.#coming = 0;
     this.#send({ kind: "hello", have: this.#have });
     if (this.#asked > LOST_AFTER) this.#setLost(!this.over);
   }
