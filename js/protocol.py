@@ -60,7 +60,7 @@ FILES = {
     "traits": "Status ToolStatus WidgetKind BatchState Format ModuleName Snapshot Options Progress Row "
     "RuntimeTraits WidgetTraits StreamTraits GroupTraits BatchTraits ChartTraits TableTraits "
     "SavedPage".split(),
-    "frames": "Measured Frame Frames Beat History Ack Seen FromKernel Point Points Clear ChartMessage "
+    "frames": "Measured Frame Grow Frames Beat History Ack Seen FromKernel Point Points Clear ChartMessage "
     "Bundle Module Posts RuntimeMessage".split(),
     "requests": "Hello Stop AskHistory Watch Unseen Approve AskPoints AskBundle AskModule Ready Rerun PickWinner Open "
     "ToKernel RuntimeRequest GroupRequest BatchRequest".split(),

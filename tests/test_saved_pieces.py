@@ -25,6 +25,7 @@ def test_pieces_read_as_the_whole(size, monkeypatch):
     text = "\n\n".join(BLOCKS * 3) + "\n\n[far]: https://example.org/\n"
     whole = _markdown().render(text)
     monkeypatch.setattr(pieces, "SIZE", size)
+    monkeypatch.setattr(pieces, "LONG", 0)
     assert "".join(pieces.pieces_of(text)) == text
     assert str(_rendered(text)) == whole
 

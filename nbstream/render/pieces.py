@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-#: Characters of a piece, about.
-SIZE = 60_000
+#: Characters of a piece, about: what a parser makes of it is gone before the collector looks twice.
+SIZE = 4_000
+#: Shorter texts are not cut.
+LONG = 100_000
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _DEFINITION = re.compile(r"(?m)^ {0,3}\[[^\]\n]+\]:[^\n]*$")
@@ -20,7 +22,7 @@ _FRESH = re.compile(r"[^\W\d_]|#{1,6} ")
 
 def pieces_of(markdown: str) -> Iterator[str]:
     """The pieces: cut where a paragraph or a heading begins at the margin, outside code."""
-    if len(markdown) <= 2 * SIZE:
+    if len(markdown) <= LONG:
         yield markdown
         return
     piece: list[str] = []
@@ -43,7 +45,7 @@ def pieces_of(markdown: str) -> Iterator[str]:
 
 def definitions_of(markdown: str) -> str:
     """The lines that define links, which may stand after what refers to them; "" for a short text."""
-    if len(markdown) <= 2 * SIZE:
+    if len(markdown) <= LONG:
         return ""
     return "\n".join(_DEFINITION.findall(markdown))
 

@@ -31,8 +31,8 @@ class Pane(StreamView):
         self._esm = ""
         return {"bundle": bundle_id()}
 
-    def next_message(self) -> Frame | None:
-        if (frame := super().next_message()) is None:
+    def next_frame(self) -> Frame | None:
+        if (frame := super().next_frame()) is None:
             return None
         now = time.monotonic()
         if now >= self._due or frame["events"][-1]["type"] == "run_end":

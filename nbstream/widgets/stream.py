@@ -15,7 +15,7 @@ from nbstream.events import RunEnd, StreamEvent
 from nbstream.fold.transcript import Status
 from nbstream.runs.portal import aside, on_portal, portal
 from nbstream.runs.stream import Stream
-from nbstream.wire.frames import FrameLog, figures, history
+from nbstream.wire.frames import FrameLog, Shortener, figures, history
 from nbstream.wire.protocol import (
     DETAILS,
     Ack,
@@ -23,6 +23,7 @@ from nbstream.wire.protocol import (
     AskHistory,
     Beat,
     Frame,
+    Grow,
     Hello,
     History,
     Measured,
@@ -70,6 +71,7 @@ class StreamView(PageWidget):
         self._weak = weakref.ref(stream)
         self._log = stream.log
         self.frames = FrameLog(stream.events)
+        self._shorter = Shortener()
         self._metrics_sent = 0.0
         self._measurements = 0
         self._sampled = (0, 0)
@@ -142,16 +144,21 @@ class StreamView(PageWidget):
                 self.set_trait("status", "running")
             ticker.news(self, event)
 
-    def next_message(self) -> Frame | None:
+    def next_message(self) -> Frame | Grow | None:
         """The next frame, with the figures now and then; None where there is nothing new."""
-        if self.comm is None or (frame := self.frames.take()) is None:
+        frame = self.next_frame()
+        if frame is None:
             return None
+        message = self._shorter(frame)
         now = time.monotonic()
         last = frame["events"][-1]["type"] == "run_end"
         if last or now - self._metrics_sent >= METRICS_INTERVAL:
             self._metrics_sent = now
-            return {**frame, **self._measured()}
-        return frame
+            message.update(self._measured())
+        return message
+
+    def next_frame(self) -> Frame | None:
+        return None if self.comm is None else self.frames.take()
 
     def beat(self) -> Beat:
         return {"kind": "beat", "n": self.frames.n}

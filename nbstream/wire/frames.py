@@ -26,7 +26,7 @@ from nbstream.events import (
 from nbstream.fold.metrics import Metrics
 from nbstream.logs.event_list import EventList
 
-from .protocol import Beat, Figures, Frame, Frames, News, Snapshot, WireEvent
+from .protocol import Beat, Figures, Frame, Frames, Grow, News, Snapshot, WireEvent
 
 #: Frames per second for one view, and for all the views of a kernel together. A kernel whose page takes the
 #: frames of all its views in one message sends as many messages as one view has frames.
@@ -153,6 +153,36 @@ class FrameLog:
     def _frames(self, have: int, n: int) -> Frames:
         events = self._events[self._sent(have) : self._sent(n)]
         return {"kind": "frames", "after": have, "n": n, "events": _merged(events)}
+
+
+class Shortener:
+    """Frames as they travel to a page that has all before: most only go on with the same text."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, ...] | None = None
+
+    def __call__(self, frame: Frame) -> Frame | Grow:
+        events = frame["events"]
+        last, self._last = self._last, _stretch(events[-1])
+        if len(events) > 1 or last is None or last != self._last:
+            return frame
+        event = events[0]
+        text = event["arguments"] if event["type"] == "tool_call_delta" else event["text"]
+        delta = (text, event.get("count", 1), event.get("time", 0.0), event.get("until", 0.0))
+        short: Grow = {"kind": "grow", "n": frame["n"], "delta": delta}
+        return short
+
+
+def _stretch(event: WireEvent) -> tuple[Any, ...] | None:
+    """What a delta on the wire goes on with; None for one that has more than text, and for what is none."""
+    if event["type"] not in ("text_delta", "thinking_delta", "refusal_delta", "tool_call_delta"):
+        return None
+    if event.keys() - {"type", "seq", "time", "count", "until", "text", "arguments", *_PLACE}:
+        return None
+    return (event["type"], *map(event.get, _PLACE))
+
+
+_PLACE = ("block", "choice", "step", "run", "call_id")
 
 
 def _merged(events: Iterable[StreamEvent]) -> list[WireEvent]:

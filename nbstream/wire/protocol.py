@@ -73,6 +73,17 @@ class Frame(Measured):
     events: list[WireEvent]
 
 
+class Grow(Measured):
+    """A frame that only goes on with the delta which the frame before ended with.
+
+    `delta`: its text, how many deltas it was, the time of the first and of the last (0 where it is one).
+    """
+
+    kind: Literal["grow"]
+    n: int
+    delta: tuple[str, int, float, float]
+
+
 class Frames(Measured):
     """The frames after one, up to another. Of several pieces all but the last say which frame they reach."""
 
@@ -111,7 +122,7 @@ class Seen(TypedDict):
 
 
 #: What a stream's widget hears.
-FromKernel = Frame | Frames | Beat | History | Ack | Seen
+FromKernel = Frame | Grow | Frames | Beat | History | Ack | Seen
 
 Point = Annotated[
     list[float],

@@ -19,6 +19,19 @@ export interface Frame {
   events: WireEvent[];
 }
 
+/**
+ * A frame that only goes on with the delta which the frame before ended with.
+ *
+ * `delta`: its text, how many deltas it was, the time of the first and of the last (0 where it is one).
+ */
+export interface Grow {
+  metrics?: Partial<Figures>;
+  samples?: number[];
+  kind: "grow";
+  n: number;
+  delta: [string, number, number, number];
+}
+
 /** The frames after one, up to another. Of several pieces all but the last say which frame they reach. */
 export interface Frames {
   metrics?: Partial<Figures>;
@@ -53,7 +66,7 @@ export interface Seen {
   kind: "seen";
 }
 
-export type FromKernel = Frame | Frames | Beat | History | Ack | Seen;
+export type FromKernel = Frame | Grow | Frames | Beat | History | Ack | Seen;
 
 export type Point = [series: number, time: number, value: number];
 

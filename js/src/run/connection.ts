@@ -1,5 +1,5 @@
 import type { WireEvent } from "../protocol/events";
-import type { Frame, Frames, FromKernel } from "../protocol/frames";
+import type { Frame, Frames, FromKernel, Grow } from "../protocol/frames";
 import type { Approve, ToKernel } from "../protocol/requests";
 import type { Options } from "../protocol/traits";
 import type { Model } from "../run/model";
@@ -48,7 +48,9 @@ export class Connection {
   #have = 0;
   /** The frame up to which the answer that is under way reaches. */
   #coming = 0;
-  #ahead = new Map<number, Frame>();
+  #ahead = new Map<number, Frame | Grow>();
+  /** The event with which the latest frame ended: the next one may only go on with it. */
+  #last: WireEvent | undefined;
   #asked = 0;
   #timer: unknown;
   #stopTimer: unknown;
@@ -95,6 +97,7 @@ export class Connection {
     this.#setLost(false);
     switch (message.kind) {
       case "frame":
+      case "grow":
         this.#frame(message);
         break;
       case "frames":
@@ -138,15 +141,24 @@ export class Connection {
     return this.#history;
   }
 
-  #frame(frame: Frame): void {
+  #frame(frame: Frame | Grow): void {
     if (frame.n <= this.#have) return;
     if (frame.n > this.#have + 1) {
       if (this.#ahead.size < MAX_AHEAD) this.#ahead.set(frame.n, frame);
       this.#gap();
       return;
     }
-    this.#apply(frame.events, frame.metrics, frame.samples);
+    this.#apply(this.#eventsOf(frame), frame.metrics, frame.samples);
     this.#advance(frame.n);
+  }
+
+  #eventsOf(frame: Frame | Grow): WireEvent[] {
+    if (frame.kind === "frame") return frame.events;
+    const [text, count, time, until] = frame.delta;
+    const last = this.#last;
+    if (last === undefined) return [];
+    const name = last.type === "tool_call_delta" ? "arguments" : "text";
+    return [{ ...last, [name]: text, count, time, until }];
   }
 
   /** An answer, or a piece of one: then `until` says how far the pieces reach. */
@@ -159,8 +171,7 @@ export class Connection {
     }
     if (after === this.#have) this.#apply(events, metrics, samples);
     else if (after === 0) {
-      this.store.restart(events, metrics, samples);
-      this.#confirmSeen(events);
+      this.#restart(events, metrics, samples);
     } else {
       this.#coming = 0; // A piece was lost.
       this.#gap();
@@ -174,13 +185,19 @@ export class Connection {
   #snapshot(): void {
     const { n = 0, events = [], metrics, samples } = this.model.get("snapshot") ?? {};
     if (n <= this.#have) return;
-    this.store.restart(events, metrics, samples);
-    this.#confirmSeen(events);
+    this.#restart(events, metrics, samples);
     this.#advance(n);
+  }
+
+  #restart(...[events, ...figures]: Parameters<Store["restart"]>): void {
+    this.store.restart(events, ...figures);
+    this.#last = events.at(-1);
+    this.#confirmSeen(events);
   }
 
   #apply(...[events, ...figures]: Parameters<Store["apply"]>): void {
     this.store.apply(events, ...figures);
+    this.#last = events.at(-1) ?? this.#last;
     this.#confirmSeen(events);
   }
 
@@ -194,7 +211,7 @@ export class Connection {
   #advance(n: number): void {
     this.#have = n;
     for (let next = this.#ahead.get(n + 1); next; next = this.#ahead.get(this.#have + 1)) {
-      this.#apply(next.events, next.metrics, next.samples);
+      this.#apply(this.#eventsOf(next), next.metrics, next.samples);
       this.#have = next.n;
     }
     for (const ahead of this.#ahead.keys()) if (ahead <= this.#have) this.#ahead.delete(ahead);

@@ -38,6 +38,23 @@ describe("repair", () => {
     expect(model.sent).toHaveLength(1);
   });
 
+  test("a short frame goes on with what the frame before ended with, also where it waited", () => {
+    const model = new FakeModel();
+    const connection = connect(model);
+    const grow = (n: number, text: string): FromKernel => ({
+      kind: "grow",
+      n,
+      delta: [text, 2, 0.5, 0.6],
+    });
+    model.say(frame(1, START, text("a")));
+    model.say(grow(3, "c"));
+    model.say(grow(2, "b"));
+    expect(connection.store.text).toBe("abc");
+    model.say(grow(4, "d"));
+    expect(connection.store.text).toBe("abcd");
+    expect(connection.store.parts).toHaveLength(1);
+  });
+
   test("the widget's state may have what messages have not brought", () => {
     const model = new FakeModel();
     const connection = connect(model);
