@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Literal, Protocol
 
 from nbstream.adapters.transport.failures import page_error
-from nbstream.adapters.transport.http import Answer
+from nbstream.adapters.transport.http import HTTPResponse
 from nbstream.adapters.transport.lines import ArrayDecoder
 from nbstream.adapters.transport.sse import MAX_LINE, EventStreamDecoder, ServerEvent
 from nbstream.adapters.transport.wiretap import wiretap
 from nbstream.events import Raw, StreamEvent, TextDelta, ThinkingDelta, ToolCallStart, Warning
 from nbstream.events.errors import NbstreamError, ProtocolError, StreamInterruptedError
-from nbstream.logs.recording import Answer as AnswerFacts
+from nbstream.logs.recording import ResponseHead
 
 from .decoding import PayloadDecoder
 
@@ -59,10 +59,10 @@ class Body:
         self._held = b""
         self._kind: Literal["unknown", "stream", "page", "json"] = "unknown"
 
-    def facts(self) -> AnswerFacts:
+    def head(self) -> ResponseHead:
         """What a recording of the bytes must say, so that they can be read again."""
         whom = self.decoder.endpoint
-        return AnswerFacts(
+        return ResponseHead(
             wire=self.decoder.source,
             provider=whom.provider,
             model=whom.model,
@@ -224,12 +224,12 @@ def _says_nothing(events: Sequence[StreamEvent]) -> bool:
     return all(isinstance(event, (Raw, Warning)) for event in events)
 
 
-async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent, None]:
+async def body_events(response: HTTPResponse, body: Body) -> AsyncGenerator[StreamEvent, None]:
     """The events of an answer's body, the last of them `run_end`.
 
     What had arrived before a failure is given before the failure is raised.
     """
-    chunks, tap = answer.chunks(), wiretap(body.decoder.endpoint, body.facts())
+    chunks, tap = response.chunks(), wiretap(body.decoder.endpoint, body.head())
     if tap is not None:
         chunks = tap.chunks(chunks)
     broken: NbstreamError | None = None
@@ -241,7 +241,7 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
             latest = events or latest
             for event in events:
                 yield event
-            if held is None and (held := answer.silence.held_back(body.decoder.messages)):
+            if held is None and (held := response.silence.held_back(body.decoder.messages)):
                 yield Warning(
                     "buffered: the answer was held back and came all at once; "
                     "a proxy or the server buffers it"
