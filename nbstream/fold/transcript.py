@@ -39,7 +39,7 @@ from nbstream.events import (
 )
 from nbstream.events.usage import add_usage, usage_dict
 
-from .parts import MediaPart, Part, Step, TextPart, ToolPart, ToolStatus
+from .parts import MediaPart, Part, StepSection, TextPart, ToolPart, ToolStatus
 
 Status = Literal["pending", "running", "done", "stopped", "error"]
 
@@ -56,7 +56,7 @@ class Transcript:
         self.started_at: float = 0.0
         self.parts: list[Part] = []
         self.citations: list[Citation] = []
-        self.steps: list[Step] = []
+        self.steps: list[StepSection] = []
         self.iteration: int = 0
         self.warnings: list[Warning] = []
         self.retries: list[Retry] = []
@@ -118,11 +118,11 @@ class Transcript:
         return self._calls.get(call_id)
 
     @property
-    def flow(self) -> list[Step]:
+    def flow(self) -> list[StepSection]:
         """The workflow's own steps, without those inside them and the agents that tools ask."""
         return [step for step in self.steps if not step.step and not step.run]
 
-    def sections(self) -> list[tuple[Step | None, list[Part]]]:
+    def sections(self) -> list[tuple[StepSection | None, list[Part]]]:
         """The parts by the step they belong to (None: the run's own), side-by-side steps one after the other."""
         steps = {step.name: step for step in self.steps}
 
@@ -257,7 +257,7 @@ class Transcript:
         self.citations.append(event)
 
     def _step_start(self, event: StepStart) -> None:
-        self.steps.append(Step(event))
+        self.steps.append(StepSection(event))
 
     def _step_end(self, event: StepEnd) -> None:
         for step in reversed(self.steps):

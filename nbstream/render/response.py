@@ -9,7 +9,7 @@ from typing import Any
 from nbstream import host
 from nbstream.events import FinishReason, StreamEvent, Usage
 from nbstream.fold.metrics import Metrics
-from nbstream.fold.parts import Step, ToolPart
+from nbstream.fold.parts import StepSection, ToolPart
 from nbstream.fold.transcript import Status, Transcript
 from nbstream.logs.event_list import EventList
 from nbstream.logs.recording import write_recording
@@ -48,7 +48,7 @@ class Answer:
         return self.transcript.tool_calls
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[StepSection]:
         """The steps of a workflow, each with its name, agent, duration (seconds) and usage."""
         return self.transcript.steps
 

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from nbstream.events.visible import printable
 from nbstream.fold.metrics import Metrics
-from nbstream.fold.parts import MediaPart, Part, Step, TextPart, ToolPart
+from nbstream.fold.parts import MediaPart, Part, StepSection, TextPart, ToolPart
 from nbstream.fold.recap import Recap
 from nbstream.fold.transcript import Transcript, paragraph_break
 
@@ -169,7 +169,7 @@ def _folded(summary: Markup, body: Markup) -> Markup:
     return Markup('<details style="{}">{}{}</details>').format(_PANEL, summary, body)
 
 
-def _section(step: Step | None, html: list[Markup]) -> Markup:
+def _section(step: StepSection | None, html: list[Markup]) -> Markup:
     if step is None:
         return _NONE.join(html)
     agent = f" {step.agent}" if step.agent and step.agent != step.name else ""
