@@ -53,8 +53,13 @@ def typescript(kind: inspect.Type) -> str:
         case inspect.UnionType(types):
             return " | ".join(typescript(each) for each in types)
         case inspect.StructType(cls):
-            return cls.__name__
+            return interface(cls)
     raise TypeError(f"js/protocol.py has no TypeScript for {kind!r}")
+
+
+def interface(cls: type) -> str:
+    """The TypeScript name of a class: an `Event` at its end only keeps it from shadowing a builtin of Python."""
+    return cls.__name__.removesuffix("Event") or cls.__name__
 
 
 def named_literals() -> dict[str, str]:
@@ -102,11 +107,11 @@ def generate() -> str:
     for cls in events.EVENT_TYPES:
         tag = str(cls.__struct_config__.tag)
         base, fields = own_fields(cls)
-        out.append(f"\nexport interface {cls.__name__} extends {base} {{\n")
+        out.append(f"\nexport interface {interface(cls)} extends {base} {{\n")
         out.append(f"  type: {json.dumps(tag)};\n{body(fields, literals)}}}\n")
         values = ", ".join(filter(None, [f"...{base.lower()}", defaults(fields)]))
         table.append(f"  {tag}: {{ {values} }},\n")
-    union = "".join(f"\n  | {cls.__name__}" for cls in events.EVENT_TYPES)
+    union = "".join(f"\n  | {interface(cls)}" for cls in events.EVENT_TYPES)
     out.append(f"\nexport type StreamEvent ={union};\n\n{FOOTER}")
     out.append(f"const event = {{ {defaults(event)} }};\n")
     out.append(f"const delta = {{ ...event, {defaults(delta)} }};\n\n")

@@ -21,7 +21,7 @@ from nbstream.events import (
     ToolCallStart,
     ToolProgress,
     ToolResult,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.errors import ToolError
 from nbstream.events.json import MAX_DEPTH, decode_json, depth_exceeds
@@ -98,7 +98,7 @@ class ToolCalls:
             tool, began = self._running.get(call.call_id, (None, None))
             if tool is not None and tool.threaded and call.call_id not in self._nested:
                 events.append(
-                    Warning(
+                    WarningEvent(
                         f"{tool.name} runs in a thread, which cannot be cancelled: it goes on, "
                         "and its result is dropped."
                     )

@@ -23,7 +23,7 @@ from nbstream.events import (
     Reset,
     RunEnd,
     StreamEvent,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.errors import OutputValidationError
 from nbstream.fold.parts import ToolPart
@@ -158,7 +158,7 @@ class AgentTurn(Turn):
             self._calls = [call for call in self._said.tool_calls if not call.server_side]
             calls, said = self._calls, self._said
             if calls and last:
-                yield Warning(f"No answer within max_iterations={self._max_iterations}.")
+                yield WarningEvent(f"No answer within max_iterations={self._max_iterations}.")
                 for call in calls:
                     yield self._tools.refuse(call, "not run: no iteration left")
             elif calls:
@@ -170,7 +170,7 @@ class AgentTurn(Turn):
             if self._schema is not None and (last or not calls):
                 repair, mended = self._validate(said, end)
                 if mended:
-                    yield Warning(f"the answer was mended: {mended}")
+                    yield WarningEvent(f"the answer was mended: {mended}")
             usage = said.usage
             if usage is not None:
                 usage = msgspec.structs.replace(usage, seq=0, time=0.0)
@@ -215,7 +215,7 @@ class AgentTurn(Turn):
                     new["carry"] = with_ids(given.carry, self._ids.renamed)
                 event, mended = self._tools.check(msgspec.structs.replace(given, **new))
                 if mended:
-                    yield Warning(mended)
+                    yield WarningEvent(mended)
                 self._said.apply(event)
                 yield event
 

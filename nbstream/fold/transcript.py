@@ -35,7 +35,7 @@ from nbstream.events import (
     ToolProgress,
     ToolResult,
     Usage,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.usage import add_usage, usage_dict
 
@@ -58,7 +58,7 @@ class Transcript:
         self.citations: list[Citation] = []
         self.steps: list[StepSection] = []
         self.iteration: int = 0
-        self.warnings: list[Warning] = []
+        self.warnings: list[WarningEvent] = []
         self.retries: list[Retry] = []
         self.stall: Stall | None = None
         self.error: Error | None = None
@@ -289,7 +289,7 @@ class Transcript:
     def _retry(self, event: Retry) -> None:
         self.retries.append(event)
 
-    def _warning(self, event: Warning) -> None:
+    def _warning(self, event: WarningEvent) -> None:
         self.warnings.append(event)
 
     def _stall(self, event: Stall) -> None:
@@ -364,7 +364,7 @@ _FOLD: dict[type[Event], Any] = {
     Usage: Transcript._usage_event,
     Retry: Transcript._retry,
     Reset: Transcript._reset,
-    Warning: Transcript._warning,
+    WarningEvent: Transcript._warning,
     Stall: Transcript._stall,
     Error: Transcript._error,
     RunEnd: Transcript._run_end,

@@ -15,7 +15,7 @@ from nbstream.adapters.wires.blocks import finish_reason, usage
 from nbstream.adapters.wires.decoding import PayloadDecoder
 from nbstream.adapters.wires.openai_chat import media
 from nbstream.adapters.wires.sdk import plain_deep
-from nbstream.events import FinishReason, StreamEvent, ToolProgress, Warning
+from nbstream.events import FinishReason, StreamEvent, ToolProgress, WarningEvent
 
 
 class ClaudeAgentDecoder(MessagesDecoder):
@@ -39,7 +39,7 @@ class ClaudeAgentDecoder(MessagesDecoder):
         if name == "ResultMessage":
             return self._result(value)
         if name == "RateLimitEvent":
-            return [Warning("a limit of the account is near", str(plain_deep(value))[:200])]
+            return [WarningEvent("a limit of the account is near", str(plain_deep(value))[:200])]
         return []  # what the session is made of
 
     def end(self) -> list[StreamEvent]:

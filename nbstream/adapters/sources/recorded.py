@@ -12,7 +12,7 @@ import msgspec
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.body import Body, Framer
 from nbstream.adapters.wires.decoding import PayloadDecoder
-from nbstream.events import Error, Retry, RunEnd, RunStart, Stall, StreamEvent, Warning
+from nbstream.events import Error, Retry, RunEnd, RunStart, Stall, StreamEvent, WarningEvent
 from nbstream.events.errors import NbstreamError, UsageError, error_from_event
 from nbstream.logs.recording import (
     Line,
@@ -60,7 +60,7 @@ def _is_raw(path: str | Path) -> bool:
     for line in read_lines(path):
         if isinstance(line, ResponseHead):
             return line.wire in _wires()
-        if not isinstance(line, (RunStart, Retry, Stall, Warning)):
+        if not isinstance(line, (RunStart, Retry, Stall, WarningEvent)):
             break
     return False
 
@@ -95,12 +95,15 @@ class _Again:
             if self._failure is not None:
                 raise self._failure
             yield line
-        elif isinstance(line, (Stall, Warning)) and getattr(line, "message", "") not in self._said:
+        elif (
+            isinstance(line, (Stall, WarningEvent))
+            and getattr(line, "message", "") not in self._said
+        ):
             yield line
 
     def _read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
         for event in events:
-            if isinstance(event, Warning):
+            if isinstance(event, WarningEvent):
                 self._said.add(event.message)
             yield event
 

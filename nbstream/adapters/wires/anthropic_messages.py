@@ -18,7 +18,7 @@ from nbstream.events import (
     TextDelta,
     ThinkingDelta,
     Usage,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.nearly import read_arguments
 
@@ -124,7 +124,7 @@ class MessagesDecoder(PayloadDecoder):
         if isinstance(events[-1], RunEnd) and (carry := self._carry()):
             events[-1] = msgspec.structs.replace(events[-1], carry=carry)
         if self._open and self.word is not None:
-            events.insert(0, Warning("the stream ended without its message_stop"))
+            events.insert(0, WarningEvent("the stream ended without its message_stop"))
         return events
 
     # ── one event each ────────────────────────────────────────────────────────
@@ -133,7 +133,7 @@ class MessagesDecoder(PayloadDecoder):
         message = value.get("message") or {}
         events: list[StreamEvent] = []
         if self._open:
-            events.append(Warning("a message began before the one before it had stopped"))
+            events.append(WarningEvent("a message began before the one before it had stopped"))
             if message.get("id") != self._message:
                 events += self.blocks.withdraw_calls("the message began anew")
         self._open = True
@@ -183,12 +183,14 @@ class MessagesDecoder(PayloadDecoder):
             return self.blocks.result(block.get("tool_use_id") or "", content, failed, name)
         if kind == "fallback":
             source, target = block.get("from") or {}, block.get("to") or {}
-            return [Warning(f"{target.get('model')} answers in place of {source.get('model')}")]
+            return [
+                WarningEvent(f"{target.get('model')} answers in place of {source.get('model')}")
+            ]
         if kind == "compaction":
             # a note that opens: the summary is there to read
             events = self.blocks.call(index=key, name="compaction", server_side=True)
             self._started[self.blocks.call_id(key)] = {}
-            return [Warning(COMPACTED), *events]
+            return [WarningEvent(COMPACTED), *events]
         return [self.raw(value)]
 
     def _block_delta(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -242,7 +244,7 @@ class MessagesDecoder(PayloadDecoder):
         if isinstance(management, dict) and management.get("applied_edits"):
             edits = msgspec.json.encode(management["applied_edits"]).decode()
             events.append(
-                Warning("the provider left out old parts of the conversation", edits[:200])
+                WarningEvent("the provider left out old parts of the conversation", edits[:200])
             )
         self._container = delta.get("container") or self._container
         return events

@@ -19,7 +19,7 @@ from nbstream.events import (
     ToolCallStart,
     ToolResult,
     Usage,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.json import decode_json
 from nbstream.events.nearly import read_arguments
@@ -431,7 +431,7 @@ def _ended(call: Call) -> list[StreamEvent]:
     end = ToolCallEnd(call.call_id, value)
     if not mended:
         return [end]
-    return [Warning(f"the arguments of {call.name} were mended: {mended}", text[:200]), end]
+    return [WarningEvent(f"the arguments of {call.name} were mended: {mended}", text[:200]), end]
 
 
 def _is_object(text: str) -> bool:

@@ -11,7 +11,7 @@ from nbstream.adapters.transport.http import HTTPResponse
 from nbstream.adapters.transport.lines import ArrayDecoder
 from nbstream.adapters.transport.sse import MAX_LINE, EventStreamDecoder, ServerEvent
 from nbstream.adapters.transport.wiretap import wiretap
-from nbstream.events import Raw, StreamEvent, TextDelta, ThinkingDelta, ToolCallStart, Warning
+from nbstream.events import Raw, StreamEvent, TextDelta, ThinkingDelta, ToolCallStart, WarningEvent
 from nbstream.events.errors import NbstreamError, ProtocolError, StreamInterruptedError
 from nbstream.logs.recording import ResponseHead
 
@@ -113,7 +113,9 @@ class Body:
         failure = self.failure
         if isinstance(failure, StreamInterruptedError) and decoder.word is not None:
             events.append(
-                Warning("the connection broke after the answer had ended", failure.message[:200])
+                WarningEvent(
+                    "the connection broke after the answer had ended", failure.message[:200]
+                )
             )
             self.failure = None
         if self.failure is None:
@@ -139,7 +141,7 @@ class Body:
             self._kind = "json"
         elif self._sse and self._content_type not in ("text/event-stream", ""):
             events.append(
-                Warning("the stream has an unusual content type", self._content_type[:100])
+                WarningEvent("the stream has an unusual content type", self._content_type[:100])
             )
         return head
 
@@ -158,7 +160,7 @@ class Body:
     def _after_end(self, message: Any, events: list[StreamEvent]) -> None:
         data = getattr(message, "data", message).strip()
         if self.decoder.failure is None and data not in (b"[DONE]", b""):
-            events.append(Warning("the stream went on after its end"))
+            events.append(WarningEvent("the stream went on after its end"))
 
     def _finish(self, events: list[StreamEvent]) -> None:
         decoder = self.decoder
@@ -174,7 +176,9 @@ class Body:
                     b"",
                     b"[DONE]",
                 ):
-                    events.append(Warning("the last message lacked its blank line; it is kept"))
+                    events.append(
+                        WarningEvent("the last message lacked its blank line; it is kept")
+                    )
                 events += decoder.decode(message)
             if decoder.messages and (rest := getattr(self._framer, "rest", b"")):
                 events += decoder.garbage(rest.decode("utf-8", "replace"))
@@ -192,7 +196,9 @@ class Body:
                 data=text.encode(),
             )
         if self._streamed:
-            events.append(Warning("the server did not stream; this is its whole answer at once"))
+            events.append(
+                WarningEvent("the server did not stream; this is its whole answer at once")
+            )
         read = list(decoder.read(value, whole=True))
         if decoder.failure is None and decoder.word is None and read and _says_nothing(read):
             raise ProtocolError(
@@ -221,7 +227,7 @@ def _only_thought(events: Sequence[StreamEvent]) -> bool:
 
 
 def _says_nothing(events: Sequence[StreamEvent]) -> bool:
-    return all(isinstance(event, (Raw, Warning)) for event in events)
+    return all(isinstance(event, (Raw, WarningEvent)) for event in events)
 
 
 async def body_events(response: HTTPResponse, body: Body) -> AsyncGenerator[StreamEvent, None]:
@@ -242,7 +248,7 @@ async def body_events(response: HTTPResponse, body: Body) -> AsyncGenerator[Stre
             for event in events:
                 yield event
             if held is None and (held := response.silence.held_back(body.decoder.messages)):
-                yield Warning(
+                yield WarningEvent(
                     "buffered: the answer was held back and came all at once; "
                     "a proxy or the server buffers it"
                 )

@@ -18,7 +18,7 @@ from nbstream.events import (
     StreamEvent,
     TextDelta,
     ThinkingDelta,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.errors import NbstreamError, ProtocolError, ProviderError
 from nbstream.events.json import decode_json
@@ -97,7 +97,7 @@ class PayloadDecoder:
     def null(self) -> Iterable[StreamEvent]:
         """What to say about a message that is null."""
         self._null, told = True, self._null
-        return () if told else [Warning("a message that is null was passed over")]
+        return () if told else [WarningEvent("a message that is null was passed over")]
 
     def read(self, value: Any, whole: bool = False) -> Iterable[StreamEvent]:
         """`payload`, or `whole`, for a value whose shape nobody has checked."""
@@ -187,7 +187,9 @@ class PayloadDecoder:
             self.blocks.fragile = True
             if not self._replaced and not _is_utf8(data):
                 self._replaced = True
-                self.oddities.append(Warning("bytes that are not UTF-8 were replaced by U+FFFD"))
+                self.oddities.append(
+                    WarningEvent("bytes that are not UTF-8 were replaced by U+FFFD")
+                )
         self.messages += 1
         self._garbage = 0
         return value, []
@@ -206,7 +208,7 @@ class PayloadDecoder:
             )
         text = self.endpoint.mask(text)[:1000]
         return [
-            Warning("a message that could not be read was passed over", text[:200]),
+            WarningEvent("a message that could not be read was passed over", text[:200]),
             Raw(text, source=self.source),
         ]
 
@@ -227,7 +229,7 @@ class PayloadDecoder:
                 if isinstance(event, (TextDelta, ThinkingDelta, RefusalDelta))
             )
             if self._late:
-                events.insert(0, Warning("text came after the finish reason; it is kept"))
+                events.insert(0, WarningEvent("text came after the finish reason; it is kept"))
         return events
 
     def raw(self, value: Any) -> Raw:
@@ -259,7 +261,7 @@ class PayloadDecoder:
             return [RunEnd("tool_calls" if self.blocks.called else "unknown")]
         if self.word is None:
             return [
-                Warning("the stream ended without saying that it was finished"),
+                WarningEvent("the stream ended without saying that it was finished"),
                 RunEnd("unknown", incomplete=True),
             ]
         reason = self.reason(self.word)

@@ -20,7 +20,7 @@ from nbstream.events import (
     StreamEvent,
     ThinkingDelta,
     Usage,
-    Warning,
+    WarningEvent,
 )
 
 from .blocks import finish_reason, usage
@@ -164,7 +164,7 @@ class GeminiDecoder(PayloadDecoder):
         elif reason == "error":
             self.words = said
         elif reason != "stop":
-            events.append(Warning(f"{self.endpoint.provider or 'gemini'}: {said[:300]}"))
+            events.append(WarningEvent(f"{self.endpoint.provider or 'gemini'}: {said[:300]}"))
 
     def _part(self, part: dict[str, Any], choice: int) -> list[StreamEvent]:
         signature = part.get("thoughtSignature") or part.get("thought_signature") or ""

@@ -19,7 +19,7 @@ from nbstream.events import (
     StreamEvent,
     ToolApproval,
     ToolProgress,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.json import decode_json
 
@@ -175,7 +175,7 @@ class ResponsesDecoder(PayloadDecoder):
         if kind == "mcp_list_tools":
             return self._tools_listed(value, item)
         if kind == "compaction":
-            return [Warning(COMPACTED)]
+            return [WarningEvent(COMPACTED)]
         return [self.raw(value)]
 
     def _tools_listed(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
@@ -376,7 +376,9 @@ class ResponsesDecoder(PayloadDecoder):
         return (self._place(value), "c", value.get("content_index", 0))
 
     def _mcp_failed(self, value: dict[str, Any]) -> list[StreamEvent]:
-        return [Warning("an MCP server could not list its tools", str(value.get("item_id", "")))]
+        return [
+            WarningEvent("an MCP server could not list its tools", str(value.get("item_id", "")))
+        ]
 
 
 _HEARD = "input_transcript"

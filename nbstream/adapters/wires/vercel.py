@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.events import Citation, Reset, StreamEvent, ToolApproval, ToolProgress, Warning
+from nbstream.events import Citation, Reset, StreamEvent, ToolApproval, ToolProgress, WarningEvent
 
 from .blocks import usage
 from .decoding import PayloadDecoder
@@ -144,7 +144,9 @@ class VercelDecoder(PayloadDecoder):
         self.fail({"error": said if isinstance(said, (str, dict)) else {"message": str(said)}})
 
     def _warned(self, value: dict[str, Any]) -> list[StreamEvent]:
-        return [Warning("the provider warns", str(w)[:500]) for w in value.get("warnings") or ()]
+        return [
+            WarningEvent("the provider warns", str(w)[:500]) for w in value.get("warnings") or ()
+        ]
 
 
 def _delta(value: dict[str, Any]) -> str:
