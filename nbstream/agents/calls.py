@@ -79,7 +79,7 @@ class ToolCalls:
     def watched(self) -> None:
         self._approval.watched = True
         for nested in list(self._nested.values()):
-            nested.stream.attend()
+            nested.stream.watched()
 
     def decide(self, question: str, approved: bool) -> bool:
         return self.settle(self._questions.approval_id(question), approved)
@@ -251,7 +251,7 @@ class ToolCalls:
             turn.home = self.home
         nested = self._nested[call.call_id] = Nested(stream, step, agent=name, run=call.call_id)
         if self._approval.watched:
-            stream.attend()
+            stream.watched()
         async with aclosing(nested.events()) as events:
             async for event in events:
                 emit(self._questions.note(event))

@@ -227,7 +227,7 @@ class _Run(Turn):
             stream.source.turn.home = self.home
         nested = self._nested[step.name] = Nested(stream, step.name, index=index, agent=agent)
         if self._watched:
-            stream.attend()
+            stream.watched()
         return nested
 
     def _take(self, step: Step, nested: Nested) -> None:
@@ -260,7 +260,7 @@ class _Run(Turn):
     def watched(self) -> None:
         self._watched = True
         for nested in list(self._nested.values()):
-            nested.stream.attend()
+            nested.stream.watched()
 
     def decide(self, question: str, approved: bool) -> bool:
         return self.settle(self._questions.approval_id(question), approved)
@@ -330,7 +330,7 @@ class _Handled(Turn):
         if turn is not None and turn.home is None:
             turn.home = self.home
         if self._watched:
-            stream.attend()
+            stream.watched()
         reader = StreamIterator(stream, every_event)
         try:
             async for event in reader:
@@ -348,7 +348,7 @@ class _Handled(Turn):
     def watched(self) -> None:
         self._watched = True
         if self._stream is not None:
-            self._stream.attend()
+            self._stream.watched()
 
     def decide(self, question: str, approved: bool) -> bool:
         return self._stream is not None and self._stream.approve(question, approved)

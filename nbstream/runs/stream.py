@@ -176,7 +176,7 @@ class Stream(Answer):
         """Answer a tool call that waits for approval. From any thread; False where none of that id waits."""
         return self.log.request(Approve(call_id, approved))
 
-    def attend(self) -> None:
+    def watched(self) -> None:
         """Somebody can see this run and answer: a tool that asks waits for them."""
         self.log.request(Watch())
 

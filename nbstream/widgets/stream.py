@@ -193,7 +193,7 @@ class StreamView(PageWidget):
         stream = self.stream
         kind = message.get("kind") if isinstance(message, dict) else None
         if stream is not None:
-            stream.attend()
+            stream.watched()
         if kind == "hello":
             have = message.get("have")
             self._say_again(have if isinstance(have, int) else 0)
