@@ -147,7 +147,7 @@ class LiteLLM(ChatModel):
         finally:
             await stream.aclose()
         if invented_finish(stream) and "mock_response" not in self.options:
-            decoder.word = None
+            decoder.provider_reason = None
         for event in [*decoder.close(), *decoder.end()]:
             yield event
 

@@ -51,14 +51,14 @@ class ChunkDecoder(PayloadDecoder):
             events += self._call(call)
         for source in (value, metadata):
             for name in ("finish_reason", "stop_reason"):
-                if isinstance(word := _get(source, name), str) and word:
-                    self.word = word
-        if last and self.word is None:
-            self.word = "stop"
+                if isinstance(provider_reason := _get(source, name), str) and provider_reason:
+                    self.provider_reason = provider_reason
+        if last and self.provider_reason is None:
+            self.provider_reason = "stop"
         return events + self._usage(value, metadata)
 
     def end(self) -> list[StreamEvent]:
-        if self.failure is None and self.word is None and self._natural_end:
+        if self.failure is None and self.provider_reason is None and self._natural_end:
             return [RunEnd("stop")]
         return super().end()
 
@@ -155,19 +155,27 @@ class NamedEventDecoder(PayloadDecoder):
             self._iteration = int(_get(value, "iteration") or 0)
             events.append(IterationStart(self._iteration))
         figures = usage_of(_get(value, "usage"))
-        word = _get(value, "stop_reason")
-        self.word = word if isinstance(word, str) and word else self.word
+        provider_reason = _get(value, "stop_reason")
+        self.provider_reason = (
+            provider_reason
+            if isinstance(provider_reason, str) and provider_reason
+            else self.provider_reason
+        )
         ended, self._iteration = self._iteration, None
         if figures is not None:
             self._counted = True
             events.append(figures)
-        return [*events, IterationEnd(ended, figures, finish_reason(self.word or ""))]
+        return [*events, IterationEnd(ended, figures, finish_reason(self.provider_reason or ""))]
 
     _counted = False
 
     def _finish(self, value: Any) -> list[StreamEvent]:
-        word = _first(value, "stop_reason", "finish_reason")
-        self.word = word if isinstance(word, str) and word else self.word or "complete"
+        provider_reason = _first(value, "stop_reason", "finish_reason")
+        self.provider_reason = (
+            provider_reason
+            if isinstance(provider_reason, str) and provider_reason
+            else self.provider_reason or "complete"
+        )
         figures = usage_of(_get(value, "usage") or value)
         return [figures] if figures is not None and not self._counted else []
 

@@ -97,13 +97,15 @@ class ClaudeAgentDecoder(MessagesDecoder):
         if getattr(value, "is_error", False):
             said = getattr(value, "result", None) or getattr(value, "errors", None)
             self.fail({"error": {"message": str(said or value.subtype), "code": value.subtype}})
-        self.word = getattr(value, "stop_reason", None) or value.subtype
+        self.provider_reason = getattr(value, "stop_reason", None) or value.subtype
         return events
 
-    def reason(self, word: str) -> FinishReason:
-        if word == "success":
+    def reason(self, provider_reason: str) -> FinishReason:
+        if provider_reason == "success":
             return "stop"
-        return "length" if word.startswith("error_max") else finish_reason(word)
+        return (
+            "length" if provider_reason.startswith("error_max") else finish_reason(provider_reason)
+        )
 
 
 class AcpDecoder(PayloadDecoder):
@@ -125,7 +127,7 @@ class AcpDecoder(PayloadDecoder):
         value = value.get("params") or value.get("result") or value
         stop = _field(value, "stopReason")
         if isinstance(stop, str):
-            self.word = stop
+            self.provider_reason = stop
             return self._usage(value.get("usage"))
         update = value.get("update") or value
         kind = _field(update, "sessionUpdate") or ""
@@ -136,12 +138,14 @@ class AcpDecoder(PayloadDecoder):
         return [] if kind in _ACP_SILENT else [self.raw(value)]
 
     def end(self) -> list[StreamEvent]:
-        if self.word is None and self.failure is None:
+        if self.provider_reason is None and self.failure is None:
             self.said_done = True  # the updates do not say how the turn ended
         return super().end()
 
-    def reason(self, word: str) -> FinishReason:
-        return "length" if word == "max_turn_requests" else finish_reason(word)
+    def reason(self, provider_reason: str) -> FinishReason:
+        return (
+            "length" if provider_reason == "max_turn_requests" else finish_reason(provider_reason)
+        )
 
     def _content(self, update: dict[str, Any], thinking: bool) -> list[StreamEvent]:
         content = update.get("content") or {}
@@ -290,18 +294,18 @@ class A2aDecoder(PayloadDecoder):
             words = " ".join(p.get("text") or "" for p in (message or {}).get("parts") or ())
             self.fail({"error": {"message": words or f"the task was {state}", "code": state}})
         elif over:
-            self.word = state
+            self.provider_reason = state
         return events
 
     def end(self) -> list[StreamEvent]:
-        if self.word is None and self.failure is None and self._said:
+        if self.provider_reason is None and self.failure is None and self._said:
             self.said_done = True  # an agent may answer with a message and no task
         return super().end()
 
-    def reason(self, word: str) -> FinishReason:
-        if word in ("input-required", "auth-required"):
+    def reason(self, provider_reason: str) -> FinishReason:
+        if provider_reason in ("input-required", "auth-required"):
             return "pause"
-        return finish_reason(word)
+        return finish_reason(provider_reason)
 
 
 _A2A_ENDS = {

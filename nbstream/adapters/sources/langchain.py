@@ -55,13 +55,15 @@ class LangChainDecoder(PayloadDecoder):
         return [self.raw(plain_deep(value))]
 
     def end(self) -> list[StreamEvent]:
-        if self.failure is None and self.word is None and self._finished:
+        if self.failure is None and self.provider_reason is None and self._finished:
             return [RunEnd("unknown")]
         return super().end()
 
-    def reason(self, word: str) -> FinishReason:
-        reason = finish_reason(word)
-        return "stop" if reason == "unknown" and word.lower() == "stop_sequence" else reason
+    def reason(self, provider_reason: str) -> FinishReason:
+        reason = finish_reason(provider_reason)
+        return (
+            "stop" if reason == "unknown" and provider_reason.lower() == "stop_sequence" else reason
+        )
 
     # ── messages ──────────────────────────────────────────────────────────────
 
@@ -83,8 +85,8 @@ class LangChainDecoder(PayloadDecoder):
         events += self._usage(message, ident)
         metadata = getattr(message, "response_metadata", None) or {}
         for name in _WORDS:
-            if isinstance(word := metadata.get(name), str) and word:
-                self.word = word
+            if isinstance(provider_reason := metadata.get(name), str) and provider_reason:
+                self.provider_reason = provider_reason
         if getattr(message, "chunk_position", None) == "last" or not is_chunk:
             self._finished = True
         return events

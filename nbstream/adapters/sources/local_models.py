@@ -29,9 +29,9 @@ class VllmDecoder(PayloadDecoder):
             choice = output.index or 0
             events += self.say(self._new(choice, output.text or ""), choice)
             self._count(choice, output)
-            word = output.finish_reason
-            if word and (choice == 0 or self.word is None):
-                self.word = str(word)
+            provider_reason = output.finish_reason
+            if provider_reason and (choice == 0 or self.provider_reason is None):
+                self.provider_reason = str(provider_reason)
         if value.finished:
             prompt = getattr(value, "prompt_token_ids", None)
             events.append(
@@ -70,8 +70,8 @@ class MlxDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         events = self.say(value.text or "")
-        if word := getattr(value, "finish_reason", None):
-            self.word = str(word)
+        if provider_reason := getattr(value, "finish_reason", None):
+            self.provider_reason = str(provider_reason)
             timings = {
                 "prompt_per_second": getattr(value, "prompt_tps", None),
                 "predicted_per_second": getattr(value, "generation_tps", None),

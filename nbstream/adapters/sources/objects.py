@@ -162,7 +162,7 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
         for event in decoder.ended(held):
             yield event
         if invented_finish(held):
-            decoder.word = None
+            decoder.provider_reason = None
         for event in [*decoder.close(), *decoder.end()]:
             yield event
 

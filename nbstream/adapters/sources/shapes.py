@@ -150,7 +150,7 @@ class SniffingDecoder(PayloadDecoder):
             self._inner.endpoint = self.endpoint
         self._inner.blocks.fragile = self._inner.blocks.fragile or self.blocks.fragile
         events = self._inner.payload(value)
-        self.word, self.failure = self._inner.word, self._inner.failure
+        self.provider_reason, self.failure = self._inner.provider_reason, self._inner.failure
         self.done = self._inner.done
         return events
 
@@ -217,7 +217,7 @@ class ChunkObjectDecoder(ChatDecoder):
     def take(self, item: Any) -> Iterable[StreamEvent]:
         if item is None:
             return self.null()
-        return self.chunk(item) if self.word is None else self.late(self.chunk(item))
+        return self.chunk(item) if self.provider_reason is None else self.late(self.chunk(item))
 
 
 class HelperDecoder(ChatDecoder):
@@ -265,7 +265,7 @@ class LlamaDecoder(ChunkDecoder):
         raw = plain(getattr(value, "raw", None))
         choices = plain_deep(raw.get("choices")) if isinstance(raw, dict) else None
         if choices and choices[0].get("finish_reason"):
-            self.word = choices[0]["finish_reason"]
+            self.provider_reason = choices[0]["finish_reason"]
         return events
 
 

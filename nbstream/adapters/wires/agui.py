@@ -51,8 +51,8 @@ class AguiDecoder(PayloadDecoder):
 
     def _finished(self, value: dict[str, Any]) -> list[StreamEvent]:
         outcome = value.get("outcome")
-        word = outcome.get("type") if isinstance(outcome, dict) else outcome
-        self.word = "pause" if word == "interrupt" else "finished"
+        provider_reason = outcome.get("type") if isinstance(outcome, dict) else outcome
+        self.provider_reason = "pause" if provider_reason == "interrupt" else "finished"
         return self._usage(value)
 
     def _failed(self, value: dict[str, Any]) -> list[StreamEvent]:

@@ -116,14 +116,14 @@ class MessagesDecoder(PayloadDecoder):
             return self.payload(value)
         events = list(self._message_start({"message": value}))
         self._open = False
-        self.word = value.get("stop_reason")
+        self.provider_reason = value.get("stop_reason")
         return events
 
     def end(self) -> list[StreamEvent]:
         events = super().end()
         if isinstance(events[-1], RunEnd) and (carry := self._carry()):
             events[-1] = msgspec.structs.replace(events[-1], carry=carry)
-        if self._open and self.word is not None:
+        if self._open and self.provider_reason is not None:
             events.insert(0, WarningEvent("the stream ended without its message_stop"))
         return events
 
@@ -239,7 +239,7 @@ class MessagesDecoder(PayloadDecoder):
         if isinstance(details, dict) and details.get("explanation"):
             events += self.blocks.refusal(details["explanation"])
         if delta.get("stop_reason"):
-            self.word = delta["stop_reason"]
+            self.provider_reason = delta["stop_reason"]
         management = value.get("context_management")
         if isinstance(management, dict) and management.get("applied_edits"):
             edits = msgspec.json.encode(management["applied_edits"]).decode()

@@ -127,7 +127,7 @@ class BedrockDecoder(PayloadDecoder):
         if isinstance(value, dict) and "type" in value:
             return self._anthropic(value)
         if isinstance(value, dict) and isinstance(text := value.get("generation"), str):  # Llama
-            self.word = value.get("stop_reason") or self.word
+            self.provider_reason = value.get("stop_reason") or self.provider_reason
             return self.blocks.text(text)
         return [self.raw(value)]
 
@@ -136,7 +136,7 @@ class BedrockDecoder(PayloadDecoder):
         if inner is None:
             inner = self._messages = MessagesDecoder(self.endpoint)
         events = inner.payload(value)
-        self.word, self.failure = inner.word, inner.failure
+        self.provider_reason, self.failure = inner.provider_reason, inner.failure
         self.done = inner.done
         return events
 
@@ -202,7 +202,7 @@ class BedrockDecoder(PayloadDecoder):
         return self.blocks.end_call(call_id) if call_id else []
 
     def _message_stop(self, value: dict[str, Any]) -> list[StreamEvent]:
-        self.word = value.get("stopReason") or self.word
+        self.provider_reason = value.get("stopReason") or self.provider_reason
         extra = value.get("additionalModelResponseFields") or {}
         stop = (extra.get("delta") or {}).get("stop_sequence")
         return [self.raw(extra)] if stop or extra.keys() - {"delta"} else []

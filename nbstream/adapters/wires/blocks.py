@@ -511,13 +511,13 @@ def _count(value: Any) -> int | None:
     return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def finish_reason(word: str) -> FinishReason:
+def finish_reason(provider_reason: str) -> FinishReason:
     """Our word for a provider's; "unknown" where it has none."""
-    return _FINISH.get(word.lower(), "unknown")
+    return _FINISH.get(provider_reason.lower(), "unknown")
 
 
 _FINISH: dict[str, FinishReason] = {
-    word: reason
+    provider_reason: reason
     for reason, words in {
         "stop": "stop end_turn stop_sequence eos eos_token complete completed finish finished done",
         "length": "length max_tokens max_output_tokens model_length error_limit max_length "
@@ -533,5 +533,5 @@ _FINISH: dict[str, FinishReason] = {
         "malformed_response failed unexpected_tool_call too_many_tool_calls "
         "missing_thought_signature image_other no_image",
     }.items()
-    for word in words.split()
+    for provider_reason in words.split()
 }  # type: ignore[assignment]

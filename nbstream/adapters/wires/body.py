@@ -85,7 +85,7 @@ class Body:
                     if self.done:
                         self._after_end(message, events)
                         break
-                    if decoder.word is None:
+                    if decoder.provider_reason is None:
                         events += decoder.decode(message)
                     else:
                         events += decoder.late(decoder.decode(message))
@@ -111,7 +111,7 @@ class Body:
         events += self._oddities()
         events += decoder.close()
         failure = self.failure
-        if isinstance(failure, StreamInterruptedError) and decoder.word is not None:
+        if isinstance(failure, StreamInterruptedError) and decoder.provider_reason is not None:
             events.append(
                 WarningEvent(
                     "the connection broke after the answer had ended", failure.message[:200]
@@ -200,7 +200,12 @@ class Body:
                 WarningEvent("the server did not stream; this is its whole answer at once")
             )
         read = list(decoder.read(value, whole=True))
-        if decoder.failure is None and decoder.word is None and read and _says_nothing(read):
+        if (
+            decoder.failure is None
+            and decoder.provider_reason is None
+            and read
+            and _says_nothing(read)
+        ):
             raise ProtocolError(
                 f"{decoder.endpoint.url or decoder.source} answered with JSON that is no answer",
                 data=decoder.endpoint.mask(self._held.decode("utf-8", "replace"))[:200].encode(),
@@ -252,7 +257,7 @@ async def body_events(response: HTTPResponse, body: Body) -> AsyncGenerator[Stre
                     "buffered: the answer was held back and came all at once; "
                     "a proxy or the server buffers it"
                 )
-            if body.done or body.decoder.word is not None:
+            if body.done or body.decoder.provider_reason is not None:
                 break
         # it has said why it finished: take what follows, but do not wait for it
         clock = asyncio.get_running_loop().time

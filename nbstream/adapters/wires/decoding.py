@@ -34,7 +34,7 @@ class PayloadDecoder:
     """Payloads of one wire format in, events out; one for each answer.
 
     A subclass writes `payload`. `done` is set when the provider says that nothing more comes, `failure`
-    when it reports an error; `word` is the provider's own finish reason.
+    when it reports an error; `provider_reason` is the provider's own finish reason.
     """
 
     source = ""
@@ -52,8 +52,8 @@ class PayloadDecoder:
         self.blocks = Blocks()
         self.done = False
         self.failure: NbstreamError | None = None
-        self.word: str | None = None
-        self.words = ""  # what the provider says about it
+        self.provider_reason: str | None = None
+        self.finish_message = ""  # what the provider says about it
         self.said_done = False  # "[DONE]", or the answer came as one whole value
         self.messages = 0
         self.finished: set[int] = set()  # the choices that gave a reason, where there are several
@@ -169,7 +169,7 @@ class PayloadDecoder:
         """The events of one item of a library's stream."""
         if self.convert is not None and item is not None:
             item = self.convert(item)
-        if self.word is None:
+        if self.provider_reason is None:
             return self.read(item)
         return self.late(self.read(item))
 
@@ -214,8 +214,8 @@ class PayloadDecoder:
 
     def another(self) -> None:
         """A further answer begins in the same stream."""
-        self._another = self.word is not None
-        self.word = None
+        self._another = self.provider_reason is not None
+        self.provider_reason = None
         self.finished.clear()
 
     def late(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
@@ -247,7 +247,7 @@ class PayloadDecoder:
     def close(self) -> list[StreamEvent]:
         """What was waiting for more: half characters, half tags, open tool calls."""
         events: list[StreamEvent] = []
-        finished = self.word is not None and self.reason(self.word) == "stop"
+        finished = self.provider_reason is not None and self.reason(self.provider_reason) == "stop"
         for choice, splitter in self._splitters.items():
             events += self._split(splitter.end(finished), choice)
         self._splitters = {}
@@ -257,26 +257,26 @@ class PayloadDecoder:
         """The `run_end`, with the provider's own reason or none. Raises what the provider reported."""
         if self.failure is not None:
             raise self.failure
-        if self.word is None and self.said_done:
+        if self.provider_reason is None and self.said_done:
             return [RunEnd("tool_calls" if self.blocks.called else "unknown")]
-        if self.word is None:
+        if self.provider_reason is None:
             return [
                 WarningEvent("the stream ended without saying that it was finished"),
                 RunEnd("unknown", incomplete=True),
             ]
-        reason = self.reason(self.word)
+        reason = self.reason(self.provider_reason)
         if reason == "error":
             who = self.endpoint.provider or "the provider"
-            words = f": {self.words}" if self.words else ""
+            detail = f": {self.finish_message}" if self.finish_message else ""
             raise ProviderError(
-                self.endpoint.mask(f"{who} ended the answer with {self.word!r}{words}"),
+                self.endpoint.mask(f"{who} ended the answer with {self.provider_reason!r}{detail}"),
                 provider=self.endpoint.provider,
                 retryable=True,  # chance; whether anything was said before is the caller's to know
             )
-        return [RunEnd(reason, self.word)]
+        return [RunEnd(reason, self.provider_reason)]
 
-    def reason(self, word: str) -> FinishReason:
-        return finish_reason(word)
+    def reason(self, provider_reason: str) -> FinishReason:
+        return finish_reason(provider_reason)
 
 
 #: A line that is no JSON and says what went wrong, as some servers send it instead of an error event.

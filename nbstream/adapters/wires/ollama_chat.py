@@ -75,15 +75,19 @@ class OllamaDecoder(PayloadDecoder):
         if value.get("error"):
             self.fail(value)
         elif value.get("done"):
-            self.word = value.get("done_reason") or "stop"
+            self.provider_reason = value.get("done_reason") or "stop"
             events += self._count(value)
         elif not events and message is None and "response" not in value:
             events.append(self.raw(value))
         return events
 
-    def reason(self, word: str) -> FinishReason:
+    def reason(self, provider_reason: str) -> FinishReason:
         # Ollama has no word for it: a turn that ends in tool calls is done for "stop"
-        return "tool_calls" if word == "stop" and self.blocks.called else finish_reason(word)
+        return (
+            "tool_calls"
+            if provider_reason == "stop" and self.blocks.called
+            else finish_reason(provider_reason)
+        )
 
     def _call(self, call: Any) -> list[StreamEvent]:
         function = call.get("function") if isinstance(call, dict) else None

@@ -197,10 +197,14 @@ class ChatDecoder(PayloadDecoder):
             self._delta(delta, number, logprobs, events)
         elif isinstance(text := choice.get("text"), str):
             events += self.say(text, number, logprobs)
-        word = choice.get("finish_reason")
-        if isinstance(word, str) and word and (number == 0 or self.word is None):
-            self.word = word
-        if word:
+        provider_reason = choice.get("finish_reason")
+        if (
+            isinstance(provider_reason, str)
+            and provider_reason
+            and (number == 0 or self.provider_reason is None)
+        ):
+            self.provider_reason = provider_reason
+        if provider_reason:
             self.finished.add(number)
         if error := choice.get("error"):
             self.fail({"error": error})

@@ -73,9 +73,13 @@ class ResponsesDecoder(PayloadDecoder):
             events += self._item_added(event) + self._item_done(event)
         return [*events, *self._ended({"response": value})]
 
-    def reason(self, word: str) -> FinishReason:
+    def reason(self, provider_reason: str) -> FinishReason:
         # the API has no word for it: a response that ends in tool calls is "completed"
-        return "tool_calls" if word == "completed" and self.blocks.called else finish_reason(word)
+        return (
+            "tool_calls"
+            if provider_reason == "completed" and self.blocks.called
+            else finish_reason(provider_reason)
+        )
 
     # ── text, thinking, refusal ───────────────────────────────────────────────
 
@@ -307,7 +311,7 @@ class ResponsesDecoder(PayloadDecoder):
             return events
         self._over = True
         details = response.get("incomplete_details") or {}
-        self.word = details.get("reason") or status or "completed"
+        self.provider_reason = details.get("reason") or status or "completed"
         return events
 
     def end(self) -> list[StreamEvent]:
@@ -354,7 +358,7 @@ class ResponsesDecoder(PayloadDecoder):
         return [*heard, *super().close()]
 
     def _closed(self, value: dict[str, Any]) -> None:
-        self.word = "completed"
+        self.provider_reason = "completed"
 
     def _created(self, value: dict[str, Any]) -> None:
         # some servers repeat it before every delta; agents send one response after the other

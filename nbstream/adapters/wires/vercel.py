@@ -105,12 +105,12 @@ class VercelDecoder(PayloadDecoder):
         reason = value.get("finishReason")
         if isinstance(reason, dict):
             reason = reason.get("raw") or reason.get("unified")
-        self.word = reason or self.word or "finish"
+        self.provider_reason = reason or self.provider_reason or "finish"
         return self._metadata(value)
 
     def _finish_step(self, value: dict[str, Any]) -> list[StreamEvent]:
         reason = value.get("finishReason")
-        self.word = reason if isinstance(reason, str) else self.word
+        self.provider_reason = reason if isinstance(reason, str) else self.provider_reason
         return self._metadata(value)
 
     def _metadata(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -137,7 +137,7 @@ class VercelDecoder(PayloadDecoder):
         ]
 
     def _abort(self, value: dict[str, Any]) -> None:
-        self.word = "abort"
+        self.provider_reason = "abort"
 
     def _error(self, value: dict[str, Any]) -> None:
         said = value.get("errorText") or value.get("error")
