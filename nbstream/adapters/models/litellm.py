@@ -116,7 +116,7 @@ class LiteLLM(ChatModel):
         )
         arguments, endpoint = await self._with_key(self._arguments(request), endpoint)
         decoder = ChatDecoder(endpoint)
-        decoder.blocks.fragile = True
+        decoder.blocks.split_surrogates = True
         known = _memory.of(self._model)
         stream: Any = None
         for attempt in range(MAX_CHANGES + 1):

@@ -128,7 +128,7 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
                         body = Body(SniffingDecoder(endpoint), framer=framer)
                     elif (decoder := decoder_of(item)) is not None:
                         decoder.endpoint = endpoint
-                        decoder.blocks.fragile = True
+                        decoder.blocks.split_surrogates = True
                     else:
                         raise unknown(item, "a chunk of this stream is")
                 if decoder is not None:

@@ -148,7 +148,9 @@ class SniffingDecoder(PayloadDecoder):
             if self._inner is None:
                 return [self.raw(value)]
             self._inner.endpoint = self.endpoint
-        self._inner.blocks.fragile = self._inner.blocks.fragile or self.blocks.fragile
+        self._inner.blocks.split_surrogates = (
+            self._inner.blocks.split_surrogates or self.blocks.split_surrogates
+        )
         events = self._inner.payload(value)
         self.provider_reason, self.failure = self._inner.provider_reason, self._inner.failure
         self.done = self._inner.done
@@ -175,7 +177,7 @@ class TextDecoder(PayloadDecoder):
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
-        self.blocks.fragile = True
+        self.blocks.split_surrogates = True
 
     def null(self) -> Iterable[StreamEvent]:
         return ()  # the last delta of many an SDK

@@ -79,7 +79,7 @@ class MessagesDecoder(PayloadDecoder):
         if delta.thinking:
             if pieces is not None:
                 pieces.append(delta.thinking)
-            if blocks.fragile:
+            if blocks.split_surrogates:
                 return blocks.thinking(delta.thinking, key=key)
             return (ThinkingDelta(blocks.block("thinking", 0, key), delta.thinking),)
         if delta.partial_json:
@@ -93,7 +93,7 @@ class MessagesDecoder(PayloadDecoder):
         pieces = self._pieces.get(key)
         if pieces is not None:
             pieces.append(text)
-        plain = not (blocks.fragile or blocks.paragraph)
+        plain = not (blocks.split_surrogates or blocks.paragraph)
         events = blocks.text(text, key=key)
         if plain and events and pieces is not None:
             self._live[index] = (blocks.block("text", 0, key), pieces)

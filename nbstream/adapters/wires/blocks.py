@@ -75,13 +75,13 @@ class Blocks:
 
     A stretch of one kind is a block; a change of kind opens the next. Providers that number their blocks
     pass `key`. A tool call is known by its id, else by its index, else it is the latest; it is closed by
-    `end_call` or `close`, never because its arguments happen to parse. `fragile` is set once text may hold
+    `end_call` or `close`, never because its arguments happen to parse. `split_surrogates` is set once text may hold
     half a surrogate pair: the first half then waits for the second. `called` tells whether the model asked
     for a tool that is not the provider's own. `paragraph` is set where the next text is another message.
     """
 
     def __init__(self) -> None:
-        self.fragile = False
+        self.split_surrogates = False
         self.paragraph = False
         self._spoke = False
         self._text_at: int | None = None
@@ -197,7 +197,7 @@ class Blocks:
         """`text` with surrogate pairs joined across pieces; a half without its other half is U+FFFD."""
         if not isinstance(text, str):
             raise TypeError("not a text")
-        if not self.fragile:
+        if not self.split_surrogates:
             return text
         text = self._halves.pop((kind, choice), "") + text
         if text.isascii():
@@ -366,7 +366,7 @@ class Blocks:
         """What waits for more at the end of the stream."""
         events: list[StreamEvent] = []
         halves, self._halves = self._halves, {}
-        self.fragile = False
+        self.split_surrogates = False
         for kind, choice in halves:
             events += getattr(self, kind)("\ufffd", choice)
         events += self.end_calls()

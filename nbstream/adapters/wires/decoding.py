@@ -184,7 +184,7 @@ class PayloadDecoder:
                 value = decode_json(text, lenient=True)
             except ValueError:
                 return None, self.garbage(text)
-            self.blocks.fragile = True
+            self.blocks.split_surrogates = True
             if not self._replaced and not _is_utf8(data):
                 self._replaced = True
                 self.oddities.append(

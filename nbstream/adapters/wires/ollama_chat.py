@@ -43,7 +43,7 @@ class OllamaDecoder(PayloadDecoder):
             return super().decode(message)
         blocks = self.blocks
         said = line.message
-        if line.done or blocks.fragile or (said.thinking and said.content):
+        if line.done or blocks.split_surrogates or (said.thinking and said.content):
             return super().decode(message)
         self.messages += 1
         if said.content:

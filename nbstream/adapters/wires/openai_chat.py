@@ -91,7 +91,7 @@ class ChatDecoder(PayloadDecoder):
         content = delta.content
         thinking = delta.reasoning_content or delta.reasoning
         blocks = self.blocks
-        if blocks.fragile or (content and thinking):
+        if blocks.split_surrogates or (content and thinking):
             self._block = None
             if thinking and not self._thinking_field:
                 self._thinking_field = (
