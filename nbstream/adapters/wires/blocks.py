@@ -131,8 +131,8 @@ class Blocks:
         self._open.clear()
         return self._number()
 
-    def apart(self) -> int:
-        """A number for what nobody sees: the block before it goes on."""
+    def hidden(self) -> int:
+        """A number for a block that nobody sees: the one before it goes on."""
         return self._number()
 
     def _number(self) -> int:

@@ -177,7 +177,7 @@ class GeminiDecoder(PayloadDecoder):
             events += self.blocks.thinking(text, choice, signature=signature)
             signature = ""
         if signature:
-            block = self.blocks.apart()
+            block = self.blocks.hidden()
             events.append(ThinkingDelta(block, "", signature=signature, choice=choice))
         if isinstance(text, str) and not thought:
             events += self.blocks.text(text, choice)
