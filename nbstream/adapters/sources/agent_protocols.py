@@ -139,7 +139,7 @@ class AcpDecoder(PayloadDecoder):
 
     def end(self) -> list[StreamEvent]:
         if self.provider_reason is None and self.failure is None:
-            self.said_done = True  # the updates do not say how the turn ended
+            self.saw_done = True  # the updates do not say how the turn ended
         return super().end()
 
     def reason(self, provider_reason: str) -> FinishReason:
@@ -299,7 +299,7 @@ class A2aDecoder(PayloadDecoder):
 
     def end(self) -> list[StreamEvent]:
         if self.provider_reason is None and self.failure is None and self._said:
-            self.said_done = True  # an agent may answer with a message and no task
+            self.saw_done = True  # an agent may answer with a message and no task
         return super().end()
 
     def reason(self, provider_reason: str) -> FinishReason:

@@ -27,7 +27,7 @@ class VllmDecoder(PayloadDecoder):
         events: list[StreamEvent] = []
         for output in value.outputs or ():
             choice = output.index or 0
-            events += self.say(self._new(choice, output.text or ""), choice)
+            events += self.text_events(self._new(choice, output.text or ""), choice)
             self._count(choice, output)
             provider_reason = output.finish_reason
             if provider_reason and (choice == 0 or self.provider_reason is None):
@@ -69,7 +69,7 @@ class MlxDecoder(PayloadDecoder):
     inline = True
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
-        events = self.say(value.text or "")
+        events = self.text_events(value.text or "")
         if provider_reason := getattr(value, "finish_reason", None):
             self.provider_reason = str(provider_reason)
             timings = {

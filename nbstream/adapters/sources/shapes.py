@@ -165,7 +165,7 @@ class SniffingDecoder(PayloadDecoder):
     def end(self) -> list[StreamEvent]:
         if self._inner is None:
             return super().end()
-        self._inner.said_done = self._inner.said_done or self.said_done
+        self._inner.saw_done = self._inner.saw_done or self.saw_done
         return self._inner.end()
 
 
@@ -183,7 +183,7 @@ class TextDecoder(PayloadDecoder):
         return ()  # the last delta of many an SDK
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
-        return self.say(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
+        return self.text_events(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
 
     def end(self) -> list[StreamEvent]:
         return [RunEnd("stop")]

@@ -90,7 +90,7 @@ class Body:
                     else:
                         events += decoder.late(decoder.decode(message))
                     self.done = decoder.done
-                if decoder.oddities:
+                if decoder.pending_warnings:
                     events += self._oddities()
             elif self._kind != "unknown":
                 self._held += chunk
@@ -146,7 +146,7 @@ class Body:
         return head
 
     def _oddities(self) -> list[StreamEvent]:
-        told, self.decoder.oddities = self.decoder.oddities, []
+        told, self.decoder.pending_warnings = self.decoder.pending_warnings, []
         return told
 
     def _check_size(self) -> None:
@@ -211,7 +211,7 @@ class Body:
                 data=decoder.endpoint.mask(self._held.decode("utf-8", "replace"))[:200].encode(),
                 hint="Is the base URL right?",
             )
-        decoder.said_done = True  # it came whole, so it is finished
+        decoder.saw_done = True  # it came whole, so it is finished
         events += read
 
     def _nothing(self) -> ProtocolError:

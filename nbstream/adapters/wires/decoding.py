@@ -54,13 +54,13 @@ class PayloadDecoder:
         self.failure: NbstreamError | None = None
         self.provider_reason: str | None = None
         self.finish_message = ""  # what the provider says about it
-        self.said_done = False  # "[DONE]", or the answer came as one whole value
+        self.saw_done = False  # "[DONE]", or the answer came as one whole value
         self.messages = 0
         self.finished: set[int] = set()  # the choices that gave a reason, where there are several
-        self.oddities: list[StreamEvent] = []  # what is to be said after the message being read
+        self.pending_warnings: list[StreamEvent] = []  # given after the message being read
         self._splitters: dict[int, Splitter] = {}
         self._logprobs: dict[int, list[Any]] = {}  # of text that still waits for its kind
-        self._said_at: dict[
+        self._first_text_block: dict[
             int, int
         ] = {}  # the first block of text that a splitter gave, by choice
         self._garbage = 0
@@ -76,7 +76,7 @@ class PayloadDecoder:
         if not data or data.isspace():
             return ()
         if data == b"[DONE]" or data.strip() == b"[DONE]":
-            self.done = self.said_done = True
+            self.done = self.saw_done = True
             return ()
         named = not isinstance(message, bytes) and message.event == "error"
         if (named or _ERROR.match(data)) and not data.lstrip().startswith((b"{", b"[")):
@@ -109,7 +109,7 @@ class PayloadDecoder:
             self.messages -= 1
             return self.garbage(msgspec.json.encode(value, enc_hook=repr).decode())
 
-    def say(
+    def text_events(
         self, text: str, choice: int = 0, logprobs: list[Any] | None = None
     ) -> list[StreamEvent]:
         """The events of a piece of the answer's text, reasoning in it taken apart where there may be any."""
@@ -131,8 +131,8 @@ class PayloadDecoder:
         for kind, words in pieces:
             if kind == "text":
                 made = blocks.text(words, choice, logprobs=self._logprobs.pop(choice, None))
-                if made and choice not in self._said_at:
-                    self._said_at[choice] = made[0].block  # type: ignore[union-attr]
+                if made and choice not in self._first_text_block:
+                    self._first_text_block[choice] = made[0].block  # type: ignore[union-attr]
                 events += made
             elif kind == "thinking":
                 events += blocks.thinking(words, choice)
@@ -151,7 +151,7 @@ class PayloadDecoder:
     def _again(self, kind: str, words: str, choice: int) -> list[StreamEvent]:
         """What has been said was of another kind: it is withdrawn and said anew."""
         blocks = self.blocks
-        first = self._said_at.pop(choice, None)
+        first = self._first_text_block.pop(choice, None)
         events: list[StreamEvent] = []
         if first is None and kind == "back":
             first = blocks.latest()
@@ -187,7 +187,7 @@ class PayloadDecoder:
             self.blocks.split_surrogates = True
             if not self._replaced and not _is_utf8(data):
                 self._replaced = True
-                self.oddities.append(
+                self.pending_warnings.append(
                     WarningEvent("bytes that are not UTF-8 were replaced by U+FFFD")
                 )
         self.messages += 1
@@ -257,7 +257,7 @@ class PayloadDecoder:
         """The `run_end`, with the provider's own reason or none. Raises what the provider reported."""
         if self.failure is not None:
             raise self.failure
-        if self.provider_reason is None and self.said_done:
+        if self.provider_reason is None and self.saw_done:
             return [RunEnd("tool_calls" if self.blocks.called else "unknown")]
         if self.provider_reason is None:
             return [

@@ -48,7 +48,7 @@ class OllamaDecoder(PayloadDecoder):
         self.messages += 1
         if said.content:
             if self.inline:
-                return self.say(said.content)
+                return self.text_events(said.content)
             return (TextDelta(blocks.block("text"), said.content),)
         if said.thinking:
             return (ThinkingDelta(blocks.block("thinking"), said.thinking),)
@@ -62,14 +62,16 @@ class OllamaDecoder(PayloadDecoder):
         if isinstance(message, dict):
             thinking = message.get("thinking") or message.get("reasoning_content") or ""
             events += self.blocks.thinking(thinking)
-            events += self.say(message.get("content") or "", logprobs=value.get("logprobs") or None)
+            events += self.text_events(
+                message.get("content") or "", logprobs=value.get("logprobs") or None
+            )
             for call in message.get("tool_calls") or ():
                 events += self._call(call)
             for image in message.get("images") or ():
                 events.append(media(self.blocks.new(), f"data:image/png;base64,{image}"))
         elif isinstance(value.get("response"), str):
             events += self.blocks.thinking(value.get("thinking") or "")
-            events += self.say(value["response"])
+            events += self.text_events(value["response"])
             if isinstance(image := value.get("image"), str):
                 events.append(media(self.blocks.new(), f"data:image/png;base64,{image}"))
         if value.get("error"):

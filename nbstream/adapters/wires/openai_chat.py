@@ -99,16 +99,16 @@ class ChatDecoder(PayloadDecoder):
                 )
             return [
                 *blocks.thinking(thinking or "", choice.index),
-                *self.say(content or "", choice.index),
+                *self.text_events(content or "", choice.index),
             ]
         if content:
             if self.inline:
                 kept = self._kept
                 if kept is None or choice.index or "<" in content:
-                    return self.say(content, choice.index)
+                    return self.text_events(content, choice.index)
                 kept.append(content)
             elif choice.index:
-                return self.say(content, choice.index)
+                return self.text_events(content, choice.index)
             if (block := self._block) is None:
                 block = self._block = blocks.block("text")
             return (TextDelta(block, content),)
@@ -148,13 +148,13 @@ class ChatDecoder(PayloadDecoder):
             or said.get("function_call") is not None
         ):
             return self.read(plain(item))
-        return self.say(content, inner.get("index") or 0)
+        return self.text_events(content, inner.get("index") or 0)
 
-    def say(
+    def text_events(
         self, text: str, choice: int = 0, logprobs: list[Any] | None = None
     ) -> list[StreamEvent]:
         self._block = None
-        events = super().say(text, choice, logprobs)
+        events = super().text_events(text, choice, logprobs)
         if self.inline:
             self._kept = None
             only = self._splitters.get(0) if len(self._splitters) == 1 else None
@@ -196,7 +196,7 @@ class ChatDecoder(PayloadDecoder):
         if isinstance(delta, dict):
             self._delta(delta, number, logprobs, events)
         elif isinstance(text := choice.get("text"), str):
-            events += self.say(text, number, logprobs)
+            events += self.text_events(text, number, logprobs)
         provider_reason = choice.get("finish_reason")
         if (
             isinstance(provider_reason, str)
@@ -240,7 +240,7 @@ class ChatDecoder(PayloadDecoder):
         self._thinking(delta, choice, events)
         content = delta.get("content")
         if isinstance(content, str):
-            events += self.say(content, choice, logprobs)
+            events += self.text_events(content, choice, logprobs)
         elif isinstance(content, list):
             for part in content:
                 self._part(part, choice, events)
@@ -311,11 +311,11 @@ class ChatDecoder(PayloadDecoder):
 
     def _part(self, part: Any, choice: int, events: list[StreamEvent]) -> None:
         if isinstance(part, str):
-            events += self.say(part, choice)
+            events += self.text_events(part, choice)
             return
         kind = part.get("type") if isinstance(part, dict) else None
         if kind in ("text", "output_text"):
-            events += self.say(part.get("text") or "", choice)
+            events += self.text_events(part.get("text") or "", choice)
         elif kind in ("thinking", "reasoning"):
             inner = part.get("thinking") or part.get("summary") or part.get("text") or ()
             pieces = [inner] if isinstance(inner, str) else inner
