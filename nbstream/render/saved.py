@@ -20,7 +20,7 @@ from nbstream.fold.parts import MediaPart, Part, StepSection, TextPart, ToolPart
 from nbstream.fold.recap import Recap
 from nbstream.fold.transcript import Transcript, paragraph_break
 
-from .picture import chart_html
+from .chart import chart_html
 from .urls import is_inline_image, is_safe_link, is_web_address
 
 if TYPE_CHECKING:

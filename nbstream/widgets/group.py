@@ -9,7 +9,7 @@ from typing import Any
 import traitlets as t
 
 from nbstream.batches.group import StreamGroup
-from nbstream.render.picture import chart_html
+from nbstream.render.chart import chart_html
 from nbstream.render.saved import to_html, to_markdown, to_text
 
 from .base import PageWidget
@@ -124,10 +124,10 @@ class GroupView(PageWidget):
             (name, stream.metrics, None)
             for name, stream in zip(self.group.names, self.group.streams, strict=True)
         ]
-        picture = chart_html(runs) if self.group.ended else ""
+        chart = chart_html(runs) if self.group.ended else ""
         return (
             f'<div class="nbstream-static" data-nbstream="{escape(self.uid)}">'
-            f"<table>{table}</table>{panes}{picture}</div>"
+            f"<table>{table}</table>{panes}{chart}</div>"
         )
 
     def _rows(self) -> list[list[str]]:
