@@ -298,7 +298,7 @@ class _Handled(Turn):
     async def _handle(self) -> AsyncGenerator[StreamEvent, None]:
         queue: asyncio.Queue[Any] = asyncio.Queue()
         running = asyncio.ensure_future(
-            call_user(self._work, self._name, queue.put_nowait, self.home, _Said)
+            call_user(self._work, self._name, queue.put_nowait, self.home, _HandlerResult)
         )
         running.add_done_callback(lambda _: queue.put_nowait(_DONE))
         pieces: list[str] = []
@@ -306,10 +306,10 @@ class _Handled(Turn):
             while (piece := await queue.get()) is not _DONE:
                 pieces.append(piece.text)
                 yield TextDelta(0, pieces[-1])
-            said: _Said = running.result()
+            result: _HandlerResult = running.result()
         finally:
             running.cancel()
-        value = said.value
+        value = result.value
         if isinstance(value, Stream):
             async with aclosing(self._follow(value)) as events:
                 async for event in events:
@@ -319,7 +319,7 @@ class _Handled(Turn):
         elif pieces and value == pieces[-1]:
             value = "".join(pieces)
         elif not pieces and value is not None:
-            yield TextDelta(0, said.text)
+            yield TextDelta(0, result.text)
             yield Usage(0, 0)
         self.output = value
         yield RunEnd("stop")
@@ -358,7 +358,7 @@ class _Handled(Turn):
         return turn is not None and turn.settle(approval_id, approved)
 
 
-class _Said:
+class _HandlerResult:
     """What a handler gave, and its text, which is had where the handler runs: that is code of the user's too."""
 
     def __init__(self, value: Any) -> None:

@@ -91,14 +91,14 @@ class Transcript:
         for part in parts:
             if part.step != step:
                 continue
-            said = part.text if isinstance(part, TextPart) else ""
+            piece = part.text if isinstance(part, TextPart) else ""
             if isinstance(part, ToolPart):
                 gap, message = gap or part.over, message or part.server_side
                 continue
             if isinstance(part, TextPart) and part.paragraph:
                 gap = message = True
-            text += paragraph_break(text, said, message) * gap + said
-            if said:
+            text += paragraph_break(text, piece, message) * gap + piece
+            if piece:
                 gap = message = False
         return text
 

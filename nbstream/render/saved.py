@@ -74,8 +74,8 @@ def to_text(transcript: Transcript) -> str:
     It may be printed in a terminal: nothing in it is a command.
     """
     note = ending(transcript)
-    said = [transcript.text, f"[{note}]" if note else "", Recap(transcript).to_text()]
-    return printable("\n\n".join(filter(None, said)))
+    pieces = [transcript.text, f"[{note}]" if note else "", Recap(transcript).to_text()]
+    return printable("\n\n".join(filter(None, pieces)))
 
 
 def to_html(
@@ -273,8 +273,10 @@ def _error(transcript: Transcript) -> Markup:
 
 
 def _warnings(transcript: Transcript) -> Markup:
-    said = list(dict.fromkeys(warning.message for warning in transcript.warnings))[:SHOWN_WARNINGS]
-    return _NONE.join(_muted(message) for message in said)
+    messages = list(dict.fromkeys(warning.message for warning in transcript.warnings))[
+        :SHOWN_WARNINGS
+    ]
+    return _NONE.join(_muted(message) for message in messages)
 
 
 def _sources(transcript: Transcript) -> Markup:

@@ -119,8 +119,10 @@ class Stream(Answer):
             return None
         error = self._writer.error if self._writer is not None else None
         if error is None:
-            said = self.transcript.error or Error("internal", "The run failed without saying why.")
-            error = error_from_event(said)
+            failure = self.transcript.error or Error(
+                "internal", "The run failed without saying why."
+            )
+            error = error_from_event(failure)
         error.partial = self.text
         return error
 

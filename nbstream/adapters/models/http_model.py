@@ -239,11 +239,11 @@ class HTTPModel(ChatModel):
                 changed, refusal = self._changed(body, error, request, known)
                 if changed is None:
                     raise
-                said = error.message[:300]
+                detail = error.message[:300]
             body = changed
             if refusal is not None:
                 known = _memory.learn(refusal, *self._place())
-                yield WarningEvent(str(refusal), said)
+                yield WarningEvent(str(refusal), detail)
 
     def _changed(
         self,

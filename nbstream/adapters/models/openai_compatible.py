@@ -54,10 +54,10 @@ class OpenAIModel(HTTPModel):
     def adapt_body(
         self, body: dict[str, Any], error: ProviderError, request: ChatRequest
     ) -> dict[str, Any] | None:
-        said = f"{error.message} {error.body}".lower()
-        if "reasoning_content" in said and "messages" in body:
+        error_text = f"{error.message} {error.body}".lower()
+        if "reasoning_content" in error_text and "messages" in body:
             sent = any("reasoning_content" in message for message in body["messages"])
-            self._thinking = () if sent and _REFUSED.search(said) else ("reasoning_content",)
+            self._thinking = () if sent and _REFUSED.search(error_text) else ("reasoning_content",)
             messages = chat_messages(
                 request.messages, self._thinking, fill=True, provider=self.provider
             )

@@ -34,7 +34,7 @@ class Refusal(msgspec.Struct, frozen=True):
     value: Any = None
 
     def __str__(self) -> str:
-        return _RULES[self.rule].said.format(name=self.name, value=self.value)
+        return _RULES[self.rule].warning.format(name=self.name, value=self.value)
 
     @property
     def loud(self) -> bool:
@@ -42,7 +42,7 @@ class Refusal(msgspec.Struct, frozen=True):
         return self.rule == "drop" and self.name.split(".")[-1] not in _INTERNAL
 
 
-class _Error(NamedTuple):
+class _ErrorText(NamedTuple):
     """What an error says, ready to be searched."""
 
     param: str
@@ -60,16 +60,18 @@ def refused(error: ProviderError, body: Body, known: tuple[Refusal, ...]) -> Ref
     )
     words = words.lower()
     sentences = re.split(r"(?<=[^.])[.;!]\s|\n", words)
-    said = _Error(
+    error_text = _ErrorText(
         error.param, error.code.lower(), words, [s for s in sentences if _REFUSING.search(s)]
     )
-    coded = bool(re.search(r"unsupported|unknown_param|extra_forbidden|unrecogni", said.codes))
+    coded = bool(
+        re.search(r"unsupported|unknown_param|extra_forbidden|unrecogni", error_text.codes)
+    )
     for name, rule in _RULES.items():
         if error.status in (500, 501, None) and not rule.anywhere:
             continue
-        if not (coded or said.refused or rule.anyhow):
+        if not (coded or error_text.refused or rule.anyhow):
             continue
-        found = rule.find(said, body)
+        found = rule.find(error_text, body)
         if found is not None:
             found = msgspec.structs.replace(found, rule=name)
             if found not in known and apply(body, (*known, found))[0] != body:
@@ -109,9 +111,9 @@ class Memory:
 class _Rule(NamedTuple):
     """`anywhere`: also in a 500, where templates fail; `anyhow`: its own words are enough."""
 
-    find: Callable[[_Error, Body], Refusal | None]
+    find: Callable[[_ErrorText, Body], Refusal | None]
     apply: Callable[[Body, Refusal], Body]
-    said: str
+    warning: str
     anywhere: bool = False
     anyhow: bool = False
 
@@ -135,13 +137,13 @@ _NESTED = ("generationConfig", "options", "thinking", "extra_body")
 # ── a form of answer ──────────────────────────────────────────────────────────
 
 
-def _find_form(said: _Error, body: Body) -> Refusal | None:
+def _find_form(error_text: _ErrorText, body: Body) -> Refusal | None:
     # named at all is enough: what comes in another form is validated all the same
     named = re.search(
         r"response_?format|json_?schema|response_?json_?schema|response_?schema|json_?object|text\.format"
         r"|response_?mime_?type",
-        f"{said.param} {said.words} {said.codes}".lower(),
-    ) or re.search(r"structured output|json mode|grammar", " ".join(said.refused))
+        f"{error_text.param} {error_text.words} {error_text.codes}".lower(),
+    ) or re.search(r"structured output|json mode|grammar", " ".join(error_text.refused))
     if not named or _form(body) is None:
         return None
     return Refusal("form", value="words" if _form(body) == "object" else "object")
@@ -215,9 +217,9 @@ def _instructed(body: Body, words: str) -> Body:
 # ── roles ─────────────────────────────────────────────────────────────────────
 
 
-def _find_system(said: _Error, body: Body) -> Refusal | None:
-    words = f"{' '.join(said.refused)}"
-    if not _ROLE.search(words) and not re.search(r"\[\d+\]\.role$", said.param):
+def _find_system(error_text: _ErrorText, body: Body) -> Refusal | None:
+    words = f"{' '.join(error_text.refused)}"
+    if not _ROLE.search(words) and not re.search(r"\[\d+\]\.role$", error_text.param):
         return None
     roles = {m.get("role") for m in _messages(body)}
     if "developer" in roles and ("developer" in words or "system" not in roles):
@@ -266,8 +268,8 @@ def _apply_system(body: Body, refusal: Refusal) -> Body:
 _INSTRUCTING = ("system", "developer")
 
 
-def _find_late(said: _Error, body: Body) -> Refusal | None:
-    if re.search(r"system message must be (at the beginning|the first|first)", said.words):
+def _find_late(error_text: _ErrorText, body: Body) -> Refusal | None:
+    if re.search(r"system message must be (at the beginning|the first|first)", error_text.words):
         return Refusal("late")
     return None
 
@@ -285,11 +287,11 @@ def _apply_late(body: Body, refusal: Refusal) -> Body:
     return {**body, "input" if "input" in body else "messages": [first, *rest]}
 
 
-def _find_between(said: _Error, body: Body) -> Refusal | None:
-    said_so = re.search(
-        r"unexpected role 'user' after role 'tool'|'user' after .{0,20}'tool'", said.words
+def _find_between(error_text: _ErrorText, body: Body) -> Refusal | None:
+    refuses = re.search(
+        r"unexpected role 'user' after role 'tool'|'user' after .{0,20}'tool'", error_text.words
     )
-    return Refusal("between") if said_so else None
+    return Refusal("between") if refuses else None
 
 
 def apply_between(body: Body, _: Refusal | None = None) -> Body:
@@ -302,8 +304,8 @@ def apply_between(body: Body, _: Refusal | None = None) -> Body:
     return {**body, "messages": messages} if len(messages) > len(body["messages"]) else body
 
 
-def _find_alternate(said: _Error, body: Body) -> Refusal | None:
-    alternate = re.search(r"roles must alternate|must alternate between", said.words)
+def _find_alternate(error_text: _ErrorText, body: Body) -> Refusal | None:
+    alternate = re.search(r"roles must alternate|must alternate between", error_text.words)
     return Refusal("alternate") if alternate else None
 
 
@@ -354,13 +356,15 @@ def _responses(content: Any) -> bool:
 # ── ids ───────────────────────────────────────────────────────────────────────
 
 
-def _find_ids(said: _Error, body: Body) -> Refusal | None:
-    if re.search(r"tool call id.{0,80}(length of 9|a-z, a-z, 0-9)", said.words):
+def _find_ids(error_text: _ErrorText, body: Body) -> Refusal | None:
+    if re.search(r"tool call id.{0,80}(length of 9|a-z, a-z, 0-9)", error_text.words):
         return Refusal("ids", value=9)
     long = re.search(
-        r"tool_calls?\b.{0,20}\bid\W.{0,40}too long.{0,120}maximum length (\d+)", said.words
+        r"tool_calls?\b.{0,20}\bid\W.{0,40}too long.{0,120}maximum length (\d+)", error_text.words
     )
-    long = long or re.search(r"call_id\W.{0,40}too long.{0,120}maximum length (\d+)", said.words)
+    long = long or re.search(
+        r"call_id\W.{0,40}too long.{0,120}maximum length (\d+)", error_text.words
+    )
     return Refusal("ids", value=int(long[1])) if long else None
 
 
@@ -376,12 +380,14 @@ def _apply_ids(body: Body, refusal: Refusal) -> Body:
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens")
 
 
-def _find_rename(said: _Error, body: Body) -> Refusal | None:
+def _find_rename(error_text: _ErrorText, body: Body) -> Refusal | None:
     for name, other in (_LIMITS[:2], _LIMITS[1::-1]):
         if name not in body or "anthropic_version" in body:
             continue
-        named = said.param == name or any(re.search(rf"\b{name}\b", s) for s in said.refused)
-        if named and not _find_limit(said, body):
+        named = error_text.param == name or any(
+            re.search(rf"\b{name}\b", s) for s in error_text.refused
+        )
+        if named and not _find_limit(error_text, body):
             return Refusal("rename", name, other)
     return None
 
@@ -393,14 +399,14 @@ def _apply_rename(body: Body, refusal: Refusal) -> Body:
     return {**left, refusal.value: body[refusal.name]}
 
 
-def _find_limit(said: _Error, body: Body) -> Refusal | None:
+def _find_limit(error_text: _ErrorText, body: Body) -> Refusal | None:
     holder = body.get("generationConfig") or body
     for name in _LIMITS:
         asked = holder.get(name)
-        if not isinstance(asked, int) or not re.search(r"max_?\w*_?tokens", said.words):
+        if not isinstance(asked, int) or not re.search(r"max_?\w*_?tokens", error_text.words):
             continue
         for pattern in _AT_MOST:
-            if found := re.search(pattern, said.words):
+            if found := re.search(pattern, error_text.words):
                 most = int(found[1].replace(",", ""))
                 if 0 < most < asked:
                     return Refusal("limit", name, most)
@@ -435,11 +441,11 @@ def _apply_limit(body: Body, refusal: Refusal) -> Body:
 # ── thinking ──────────────────────────────────────────────────────────────────
 
 
-def _find_adaptive(said: _Error, body: Body) -> Refusal | None:
+def _find_adaptive(error_text: _ErrorText, body: Body) -> Refusal | None:
     asked = (
         (body.get("thinking") or {}).get("type") if isinstance(body.get("thinking"), dict) else None
     )
-    return Refusal("adaptive") if asked == "enabled" and "adaptive" in said.words else None
+    return Refusal("adaptive") if asked == "enabled" and "adaptive" in error_text.words else None
 
 
 def _apply_adaptive(body: Body, _: Refusal) -> Body:
@@ -455,11 +461,11 @@ def _apply_adaptive(body: Body, _: Refusal) -> Body:
 # ── streaming ─────────────────────────────────────────────────────────────────
 
 
-def _find_stream(said: _Error, body: Body) -> Refusal | None:
+def _find_stream(error_text: _ErrorText, body: Body) -> Refusal | None:
     if not body.get("stream"):
         return None
-    named = said.param == "stream" or any(
-        re.search(r"\bstream(ing)?\b", s.replace("stream_options", "")) for s in said.refused
+    named = error_text.param == "stream" or any(
+        re.search(r"\bstream(ing)?\b", s.replace("stream_options", "")) for s in error_text.refused
     )
     return Refusal("stream") if named else None
 
@@ -473,22 +479,22 @@ def _apply_stream(body: Body, _: Refusal) -> Body:
 # ── any other parameter ───────────────────────────────────────────────────────
 
 
-def _find_drop(said: _Error, body: Body) -> Refusal | None:
+def _find_drop(error_text: _ErrorText, body: Body) -> Refusal | None:
     names = [*(n for n in body if n not in _NEEDED)]
     for holder in _NESTED:
         inner = body.get(holder)
         if isinstance(inner, dict) and holder != "thinking":
             names += [f"{holder}.{name}" for name in inner]
-    names = [n for n in names if not (n == "max_tokens" and "anthropic" in said.words)]
-    path = [_flat(step) for step in re.split(r"[.\[\]]+", said.param) if step]
+    names = [n for n in names if not (n == "max_tokens" and "anthropic" in error_text.words)]
+    path = [_flat(step) for step in re.split(r"[.\[\]]+", error_text.param) if step]
     for name in sorted(names, key=len, reverse=True):
         if path and name not in _NESTED and _flat(name.split(".")[-1]) in (path[-1], path[0]):
-            return _dropped(name, said, body)
-    if said.param and not said.refused:
+            return _dropped(name, error_text, body)
+    if error_text.param and not error_text.refused:
         return None
     names = [n for n in names if n not in _NESTED or n == "thinking"]
     found: list[tuple[int, str]] = []
-    for sentence in said.refused:
+    for sentence in error_text.refused:
         for name in names:
             if at := _named(name.split(".")[-1], sentence):
                 found.append((at.start(), name))
@@ -498,18 +504,18 @@ def _find_drop(said: _Error, body: Body) -> Refusal | None:
         return None
     found.sort()
     # of two that do not go together, the second is left out
-    both = re.search(r"cannot both|can't both|both .{0,60} cannot|not both", said.words)
-    return _dropped(found[-1 if both else 0][1], said, body)
+    both = re.search(r"cannot both|can't both|both .{0,60} cannot|not both", error_text.words)
+    return _dropped(found[-1 if both else 0][1], error_text, body)
 
 
-def _dropped(name: str, said: _Error, body: Body) -> Refusal | None:
-    if name.split(".")[-1] in _LIMITS and _find_limit(said, body):
+def _dropped(name: str, error_text: _ErrorText, body: Body) -> Refusal | None:
+    if name.split(".")[-1] in _LIMITS and _find_limit(error_text, body):
         return None
     holder, _, inner = name.rpartition(".")
     value = (body[holder] if holder else body).get(inner or name)
     # where it says which values it takes, it is the value that is refused
     listed = re.search(
-        r"supported values (are|include)|(must|should) be one of|expected one of", said.words
+        r"supported values (are|include)|(must|should) be one of|expected one of", error_text.words
     )
     if listed and isinstance(value, str):
         return Refusal("drop", name, value)

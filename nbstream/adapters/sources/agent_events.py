@@ -23,7 +23,7 @@ class ChunkDecoder(PayloadDecoder):
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
-        self._said: list[str] = []
+        self._texts: list[str] = []
         self._natural_end = True
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
@@ -44,8 +44,8 @@ class ChunkDecoder(PayloadDecoder):
         events: list[StreamEvent] = []
         if _get(value, "is_thinking"):
             events += self.blocks.thinking(text)
-        elif not (last and len(text) > 0 and self._said and text == "".join(self._said)):
-            self._said.append(text)
+        elif not (last and len(text) > 0 and self._texts and text == "".join(self._texts)):
+            self._texts.append(text)
             events += self.blocks.text(text)
         for call in metadata.get("tool_calls") or ():
             events += self._call(call)
@@ -136,10 +136,10 @@ class NamedEventDecoder(PayloadDecoder):
         content = _get(value, "content")
         inside = _content(value)
         failed = bool(_first(inside, "is_error") or _get(value, "is_error"))
-        said = _first(inside, "content", "result", "output")
+        found = _first(inside, "content", "result", "output")
         call_id = _call_id(value) or self._latest_call
         return self.blocks.result(
-            call_id or "tool", plain_deep(said if said is not None else content), failed
+            call_id or "tool", plain_deep(found if found is not None else content), failed
         )
 
     _latest_call = ""
@@ -181,8 +181,8 @@ class NamedEventDecoder(PayloadDecoder):
 
     def _error(self, value: Any) -> None:
         content = _get(value, "content")
-        said = _first(content, "error", "message") if isinstance(content, dict) else content
-        self.fail({"error": {"message": str(said or _first(value, "error", "message") or "")}})
+        found = _first(content, "error", "message") if isinstance(content, dict) else content
+        self.fail({"error": {"message": str(found or _first(value, "error", "message") or "")}})
 
 
 def usage_of(figures: Any) -> Usage | None:

@@ -95,8 +95,8 @@ class ClaudeAgentDecoder(MessagesDecoder):
                 )
             )
         if getattr(value, "is_error", False):
-            said = getattr(value, "result", None) or getattr(value, "errors", None)
-            self.fail({"error": {"message": str(said or value.subtype), "code": value.subtype}})
+            message = getattr(value, "result", None) or getattr(value, "errors", None)
+            self.fail({"error": {"message": str(message or value.subtype), "code": value.subtype}})
         self.provider_reason = getattr(value, "stop_reason", None) or value.subtype
         return events
 
@@ -181,8 +181,8 @@ class AcpDecoder(PayloadDecoder):
             if output is None:
                 output = _told(update.get("content"))
             return [*events, *blocks.result(call_id, output, status == "failed")]
-        if status == "in_progress" and (said := _told(update.get("content"))):
-            return [*events, *blocks.end_call(call_id), ToolProgress(call_id, said)]
+        if status == "in_progress" and (progress := _told(update.get("content"))):
+            return [*events, *blocks.end_call(call_id), ToolProgress(call_id, progress)]
         return events
 
     def _usage(self, figures: Any) -> list[StreamEvent]:
@@ -219,7 +219,7 @@ class A2aDecoder(PayloadDecoder):
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
         self._artifact = ""
-        self._said: set[str] = set()
+        self._message_ids: set[str] = set()
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if isinstance(value, list):  # the older client gives the task along with what is new of it
@@ -258,9 +258,9 @@ class A2aDecoder(PayloadDecoder):
 
     def _message(self, message: dict[str, Any], thinking: bool = False) -> list[StreamEvent]:
         ident = str(_field(message, "messageId") or "")
-        if ident and ident in self._said:
+        if ident and ident in self._message_ids:
             return []
-        self._said.add(ident)
+        self._message_ids.add(ident)
         if not thinking:
             self.blocks.message()
         return self._parts(message.get("parts"), thinking)
@@ -298,7 +298,7 @@ class A2aDecoder(PayloadDecoder):
         return events
 
     def end(self) -> list[StreamEvent]:
-        if self.provider_reason is None and self.failure is None and self._said:
+        if self.provider_reason is None and self.failure is None and self._message_ids:
             self.saw_done = True  # an agent may answer with a message and no task
         return super().end()
 

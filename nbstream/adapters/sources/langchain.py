@@ -80,7 +80,7 @@ class LangChainDecoder(PayloadDecoder):
             return []
         if is_chunk or ident:  # some modes give a message twice
             self._streamed.add(ident)
-        events = self._said(message, ident)
+        events = self._message_events(message, ident)
         events += self._calls(message, ident, is_chunk)
         events += self._usage(message, ident)
         metadata = getattr(message, "response_metadata", None) or {}
@@ -91,7 +91,7 @@ class LangChainDecoder(PayloadDecoder):
             self._finished = True
         return events
 
-    def _said(self, message: Any, ident: str) -> list[StreamEvent]:
+    def _message_events(self, message: Any, ident: str) -> list[StreamEvent]:
         blocks = self.blocks
         extra = getattr(message, "additional_kwargs", None) or {}
         events: list[StreamEvent] = []
@@ -193,9 +193,9 @@ class LangChainDecoder(PayloadDecoder):
         if kind == "on_tool_end":
             return self._tool_ended(data, run)
         if kind.endswith("_error"):
-            said = data.get("error")
+            error = data.get("error")
             if kind == "on_tool_error" and self.blocks.seen(run):
-                return self.blocks.result(run, str(said), True)
+                return self.blocks.result(run, str(error), True)
             return []
         if kind == "on_custom_event":
             return [self.raw({"name": value.get("name"), "data": plain_deep(data)})]

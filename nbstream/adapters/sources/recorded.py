@@ -74,7 +74,7 @@ class _Again:
 
     def __init__(self) -> None:
         self._body: Body | None = None
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._failure: NbstreamError | None = None
 
     def events(self, line: Line) -> Iterator[StreamEvent]:
@@ -97,14 +97,14 @@ class _Again:
             yield line
         elif (
             isinstance(line, (Stall, WarningEvent))
-            and getattr(line, "message", "") not in self._said
+            and getattr(line, "message", "") not in self._warned
         ):
             yield line
 
     def _read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
         for event in events:
             if isinstance(event, WarningEvent):
-                self._said.add(event.message)
+                self._warned.add(event.message)
             yield event
 
 

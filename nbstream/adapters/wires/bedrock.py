@@ -104,8 +104,8 @@ class BedrockDecoder(PayloadDecoder):
         if handler is not None and isinstance(content, dict):
             return handler(self, content) or ()
         if kind.endswith(("Exception", "Error")):
-            said = content.get("message") if isinstance(content, dict) else content
-            self.fail({"error": {"message": said or kind, "code": _CODES.get(kind, kind)}})
+            message = content.get("message") if isinstance(content, dict) else content
+            self.fail({"error": {"message": message or kind, "code": _CODES.get(kind, kind)}})
             return ()
         return [self.raw(value)]
 

@@ -162,8 +162,8 @@ class PayloadDecoder:
                 Reset(first, "this was reasoning" if kind == "again" else "this was text")
             )
             blocks.new()
-        said = blocks.thinking if kind == "again" else blocks.text
-        return [*events, *said(words, choice)]
+        repeat = blocks.thinking if kind == "again" else blocks.text
+        return [*events, *repeat(words, choice)]
 
     def take(self, item: Any) -> Iterable[StreamEvent]:
         """The events of one item of a library's stream."""

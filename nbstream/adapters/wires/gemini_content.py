@@ -155,16 +155,18 @@ class GeminiDecoder(PayloadDecoder):
 
     def _explained(self, candidate: dict[str, Any], choice: int, events: list[StreamEvent]) -> None:
         """What Google says about an ending that is none: shown as a refusal, in the error, or as a warning."""
-        said = candidate.get("finishMessage") or candidate.get("finish_message")
-        if not isinstance(said, str) or not said or choice != 0:
+        finish_message = candidate.get("finishMessage") or candidate.get("finish_message")
+        if not isinstance(finish_message, str) or not finish_message or choice != 0:
             return
         reason = self.reason(self.provider_reason or "")
         if reason == "content_filter":
-            events += self.blocks.refusal(said)
+            events += self.blocks.refusal(finish_message)
         elif reason == "error":
-            self.finish_message = said
+            self.finish_message = finish_message
         elif reason != "stop":
-            events.append(WarningEvent(f"{self.endpoint.provider or 'gemini'}: {said[:300]}"))
+            events.append(
+                WarningEvent(f"{self.endpoint.provider or 'gemini'}: {finish_message[:300]}")
+            )
 
     def _part(self, part: dict[str, Any], choice: int) -> list[StreamEvent]:
         signature = part.get("thoughtSignature") or part.get("thought_signature") or ""

@@ -98,31 +98,33 @@ class Splitter:
     _bare = False
 
     def _start(self, text: str, last: bool) -> Iterator[Piece]:
-        said = text.lstrip()
-        low = said[:24].lower()
+        stripped = text.lstrip()
+        low = stripped[:24].lower()
         begun = any(t.startswith(low) for t in _STARTS if len(low) < len(t))
-        if not last and (not said or begun or (len(said) < 8 and "analysis".startswith(said))):
+        if not last and (
+            not stripped or begun or (len(stripped) < 8 and "analysis".startswith(stripped))
+        ):
             self._held = text
             return
         for opener, closer in OPENERS.items():
             if low.startswith(opener) and not self._parsed:
-                self._opener = said[: len(opener)]
-                yield from self._open(said[len(opener) :], closer, last)
+                self._opener = stripped[: len(opener)]
+                yield from self._open(stripped[len(opener) :], closer, last)
                 return
         for closer in _CLOSERS:
             if low.startswith(closer):
-                yield from self._after(said[len(closer) :], last)
+                yield from self._after(stripped[len(closer) :], last)
                 return
         if low.startswith(_HARMONY):
             self._state = self._harmony
             self._channel = None
-            yield from self._harmony(said, last)
+            yield from self._harmony(stripped, last)
             return
         if self._parsed:
             self._stop()
             yield "text", text
             return
-        self._bare = said.startswith("analysis")
+        self._bare = stripped.startswith("analysis")
         self._state, self.kept = self._pass, []
         yield from self._pass(text, last)
 
@@ -156,25 +158,27 @@ class Splitter:
     def _after(self, text: str, last: bool) -> Iterator[Piece]:
         """Behind reasoning: more of it, or the answer without the empty lines between."""
         self._state = self._after
-        said = text.lstrip()
-        low = said[:24].lower()
+        stripped = text.lstrip()
+        low = stripped[:24].lower()
         known = (*OPENERS, *_WRAPPERS)
-        if not last and (not said or any(t.startswith(low) for t in known if len(low) < len(t))):
-            self._held = said
+        if not last and (
+            not stripped or any(t.startswith(low) for t in known if len(low) < len(t))
+        ):
+            self._held = stripped
             return
         for opener, closer in OPENERS.items():
             if low.startswith(opener) and not self._parsed:
-                self._opener = said[: len(opener)]
+                self._opener = stripped[: len(opener)]
                 yield "thinking", "\n\n"
-                yield from self._open(said[len(opener) :], closer, last)
+                yield from self._open(stripped[len(opener) :], closer, last)
                 return
         for opener, closer in _WRAPPERS.items():
             if low.startswith(opener):
                 self._state, self._wrap, self._fresh = self._body, closer, True
-                yield from self._body(said[len(opener) :], last)
+                yield from self._body(stripped[len(opener) :], last)
                 return
         self._stop()
-        yield "text", said
+        yield "text", stripped
 
     def _body(self, text: str, last: bool) -> Iterator[Piece]:
         if self._fresh:

@@ -42,16 +42,16 @@ class OllamaDecoder(PayloadDecoder):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return super().decode(message)
         blocks = self.blocks
-        said = line.message
-        if line.done or blocks.split_surrogates or (said.thinking and said.content):
+        message = line.message
+        if line.done or blocks.split_surrogates or (message.thinking and message.content):
             return super().decode(message)
         self.messages += 1
-        if said.content:
+        if message.content:
             if self.inline:
-                return self.text_events(said.content)
-            return (TextDelta(blocks.block("text"), said.content),)
-        if said.thinking:
-            return (ThinkingDelta(blocks.block("thinking"), said.thinking),)
+                return self.text_events(message.content)
+            return (TextDelta(blocks.block("text"), message.content),)
+        if message.thinking:
+            return (ThinkingDelta(blocks.block("thinking"), message.thinking),)
         return ()
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:

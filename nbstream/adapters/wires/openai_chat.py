@@ -132,8 +132,8 @@ class ChatDecoder(PayloadDecoder):
             (choice,) = fields["choices"]
             inner = choice.__dict__
             delta = inner["delta"]
-            said = delta.__dict__
-            content = said["content"]
+            fields = delta.__dict__
+            content = fields["content"]
         except (AttributeError, KeyError, TypeError, ValueError):
             return PayloadDecoder.read(self, plain_deep(plain(item)))
         if (
@@ -143,9 +143,9 @@ class ChatDecoder(PayloadDecoder):
             or inner.get("logprobs") is not None
             or delta.__pydantic_extra__
             or (extra and not extra.keys().isdisjoint(_EXTRAS))
-            or said.get("tool_calls") is not None
-            or said.get("refusal") is not None
-            or said.get("function_call") is not None
+            or fields.get("tool_calls") is not None
+            or fields.get("refusal") is not None
+            or fields.get("function_call") is not None
         ):
             return self.read(plain(item))
         return self.text_events(content, inner.get("index") or 0)

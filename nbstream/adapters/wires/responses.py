@@ -37,7 +37,7 @@ class ResponsesDecoder(PayloadDecoder):
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
-        self._said: set[Any] = set()  # parts whose text came in pieces
+        self._streamed: set[Any] = set()  # parts whose text came in pieces
         self._shells: dict[Any, list[int]] = {}
         self._words: list[str] = []  # of the user, in a realtime session
         self._response = 0
@@ -89,33 +89,33 @@ class ResponsesDecoder(PayloadDecoder):
             if self._message is not None and value.get("delta"):
                 self.blocks.message()
             self._message = key[0]
-        self._said.add(key)
+        self._streamed.add(key)
         return self.blocks.text(_delta(value), key=key, logprobs=value.get("logprobs") or None)
 
     def _text_done(self, value: dict[str, Any]) -> list[StreamEvent]:
         return (
             []
-            if self._part(value) in self._said
+            if self._part(value) in self._streamed
             else self._text({**value, "delta": value.get("text")})
         )
 
     def _thinking(self, value: dict[str, Any]) -> list[StreamEvent]:
         key = self._part(value)
-        self._said.add(key)
+        self._streamed.add(key)
         return self.blocks.thinking(_delta(value), key=key)
 
     def _thinking_done(self, value: dict[str, Any]) -> list[StreamEvent]:
-        if self._part(value) in self._said:
+        if self._part(value) in self._streamed:
             return []
         return self._thinking({**value, "delta": value.get("text")})
 
     def _refusal(self, value: dict[str, Any]) -> list[StreamEvent]:
         key = self._part(value)
-        self._said.add(key)
+        self._streamed.add(key)
         return self.blocks.refusal(_delta(value), key=key)
 
     def _refusal_done(self, value: dict[str, Any]) -> list[StreamEvent]:
-        if self._part(value) in self._said:
+        if self._part(value) in self._streamed:
             return []
         return self._refusal({**value, "delta": value.get("refusal")})
 
@@ -233,7 +233,7 @@ class ResponsesDecoder(PayloadDecoder):
         events: list[StreamEvent] = []
         for n, part in enumerate(item.get("content") or ()):
             place = {"output_index": value.get("output_index"), "content_index": n}
-            if self._part(place) in self._said or not isinstance(part, dict):
+            if self._part(place) in self._streamed or not isinstance(part, dict):
                 continue
             if part.get("type") == "refusal":
                 events += self._refusal({**place, "delta": part.get("refusal")})
@@ -249,7 +249,7 @@ class ResponsesDecoder(PayloadDecoder):
         for name, position in (("summary", "summary_index"), ("content", "content_index")):
             for n, part in enumerate(item.get(name) or ()):
                 place = {"output_index": value.get("output_index"), position: n}
-                if self._part(place) not in self._said and isinstance(part, dict):
+                if self._part(place) not in self._streamed and isinstance(part, dict):
                     events += self._thinking({**place, "delta": part.get("text")})
         if sealed := item.get("encrypted_content"):
             key = (self._place(value), "s", 0)

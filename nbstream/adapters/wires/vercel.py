@@ -140,8 +140,8 @@ class VercelDecoder(PayloadDecoder):
         self.provider_reason = "abort"
 
     def _error(self, value: dict[str, Any]) -> None:
-        said = value.get("errorText") or value.get("error")
-        self.fail({"error": said if isinstance(said, (str, dict)) else {"message": str(said)}})
+        error = value.get("errorText") or value.get("error")
+        self.fail({"error": error if isinstance(error, (str, dict)) else {"message": str(error)}})
 
     def _warned(self, value: dict[str, Any]) -> list[StreamEvent]:
         return [
