@@ -377,16 +377,16 @@ async def _together(running: list[tuple[Step, Nested]]) -> AsyncGenerator[Stream
     queue: asyncio.Queue[StreamEvent | None] = asyncio.Queue()
 
     async def follow(step: Step, nested: Nested) -> None:
-        held: list[StreamEvent] = []
+        buffered: list[StreamEvent] = []
         async with aclosing(nested.events()) as events:
             async for event in events:
                 if not step.streaming and isinstance(event, (TextDelta, ThinkingDelta)):
-                    held.append(event)
+                    buffered.append(event)
                     continue
                 if isinstance(event, (IterationEnd, StepEnd)):
-                    for late in held:
+                    for late in buffered:
                         queue.put_nowait(late)
-                    held.clear()
+                    buffered.clear()
                 queue.put_nowait(event)
 
     tasks = [asyncio.ensure_future(follow(step, nested)) for step, nested in running]

@@ -56,7 +56,7 @@ class Body:
         self._content_type = content_type
         self._max_line = max_line
         self._streamed = streamed
-        self._held = b""
+        self._buffer = b""
         self._kind: Literal["unknown", "stream", "page", "json"] = "unknown"
 
     def head(self) -> ResponseHead:
@@ -93,7 +93,7 @@ class Body:
                 if decoder.pending_warnings:
                     events += self._oddities()
             elif self._kind != "unknown":
-                self._held += chunk
+                self._buffer += chunk
                 self._check_size()
         except NbstreamError as error:
             self.failure = error
@@ -126,12 +126,12 @@ class Body:
         return events
 
     def _sniff(self, chunk: bytes, events: list[StreamEvent]) -> bytes:
-        head = self._held + chunk
+        head = self._buffer + chunk
         start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if not start and len(head) < 1024:
-            self._held = head
+            self._buffer = head
             return b""
-        self._held = b""
+        self._buffer = b""
         self._kind = "stream"
         if start == b"<":
             self._kind = "page"
@@ -150,11 +150,11 @@ class Body:
         return told
 
     def _check_size(self) -> None:
-        if self._kind == "page" and len(self._held) > 64 * 1024:
+        if self._kind == "page" and len(self._buffer) > 64 * 1024:
             self.done = True
-        elif len(self._held) > self._max_line:
+        elif len(self._buffer) > self._max_line:
             raise ProtocolError(
-                f"the answer is longer than {self._max_line:,} bytes", data=self._held[:1000]
+                f"the answer is longer than {self._max_line:,} bytes", data=self._buffer[:1000]
             )
 
     def _after_end(self, message: Any, events: list[StreamEvent]) -> None:
@@ -165,11 +165,11 @@ class Body:
     def _finish(self, events: list[StreamEvent]) -> None:
         decoder = self.decoder
         if self._kind == "page":
-            raise page_error(decoder.endpoint, self._status, self._held)
+            raise page_error(decoder.endpoint, self._status, self._buffer)
         if self._kind == "json" and self.failure is None:
             return self._whole(events)
         if not self.done:
-            for message in self._framer.feed(self._held):
+            for message in self._framer.feed(self._buffer):
                 events += decoder.decode(message)
             for message in self._framer.finish():
                 if isinstance(message, ServerEvent) and message.data.strip() not in (
@@ -188,9 +188,9 @@ class Body:
 
     def _whole(self, events: list[StreamEvent]) -> None:
         decoder = self.decoder
-        value, odd = decoder.parse(self._held.lstrip(b"\xef\xbb\xbf"))
+        value, odd = decoder.parse(self._buffer.lstrip(b"\xef\xbb\xbf"))
         if odd:
-            text = decoder.endpoint.mask(self._held.decode("utf-8", "replace"))
+            text = decoder.endpoint.mask(self._buffer.decode("utf-8", "replace"))
             raise ProtocolError(
                 f"{decoder.endpoint.url} answered with broken JSON instead of a stream",
                 data=text.encode(),
@@ -208,7 +208,7 @@ class Body:
         ):
             raise ProtocolError(
                 f"{decoder.endpoint.url or decoder.source} answered with JSON that is no answer",
-                data=decoder.endpoint.mask(self._held.decode("utf-8", "replace"))[:200].encode(),
+                data=decoder.endpoint.mask(self._buffer.decode("utf-8", "replace"))[:200].encode(),
                 hint="Is the base URL right?",
             )
         decoder.saw_done = True  # it came whole, so it is finished
@@ -244,7 +244,7 @@ async def body_events(response: HTTPResponse, body: Body) -> AsyncGenerator[Stre
     if tap is not None:
         chunks = tap.chunks(chunks)
     broken: NbstreamError | None = None
-    held: bool | None = None
+    buffered: bool | None = None
     latest: list[StreamEvent] = []
     try:
         async for chunk in chunks:
@@ -252,7 +252,7 @@ async def body_events(response: HTTPResponse, body: Body) -> AsyncGenerator[Stre
             latest = events or latest
             for event in events:
                 yield event
-            if held is None and (held := response.silence.held_back(body.decoder.messages)):
+            if buffered is None and (buffered := response.silence.held_back(body.decoder.messages)):
                 yield WarningEvent(
                     "buffered: the answer was held back and came all at once; "
                     "a proxy or the server buffers it"
