@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -28,6 +27,7 @@ from nbstream.events import (
 )
 from nbstream.events.errors import NbstreamError, UsageError
 from nbstream.events.json import decode_json
+from nbstream.runs.fan_in import Channel, fan_in
 from nbstream.runs.iterator import StreamIterator, every_event
 from nbstream.runs.loops import running_loop
 from nbstream.runs.stream import Stream
@@ -211,7 +211,8 @@ class _Run(Turn):
                 running.append((step, self._open(step, index)))
                 index += 1
             try:
-                async with aclosing(_together(running)) as events:
+                producers = [partial(_follow, step, nested) for step, nested in running]
+                async with aclosing(fan_in(producers)) as events:
                     async for event in events:
                         yield event
             finally:
@@ -296,19 +297,19 @@ class _Handled(Turn):
             yield RunEnd("stopped", incomplete=True)
 
     async def _handle(self) -> AsyncGenerator[StreamEvent, None]:
-        queue: asyncio.Queue[Any] = asyncio.Queue()
-        running = asyncio.ensure_future(
-            call_user(self._work, self._name, queue.put_nowait, self.home, _HandlerResult)
-        )
-        running.add_done_callback(lambda _: queue.put_nowait(_DONE))
+        result = _HandlerResult(None)
+
+        async def call(yielded: Channel[_HandlerResult]) -> None:
+            nonlocal result
+            result = await call_user(
+                self._work, self._name, yielded.push, self.home, _HandlerResult
+            )
+
         pieces: list[str] = []
-        try:
-            while (piece := await queue.get()) is not _DONE:
+        async with aclosing(fan_in([call])) as yielded:
+            async for piece in yielded:
                 pieces.append(piece.text)
                 yield TextDelta(0, pieces[-1])
-            result: _HandlerResult = running.result()
-        finally:
-            running.cancel()
         value = result.value
         if isinstance(value, Stream):
             async with aclosing(self._follow(value)) as events:
@@ -369,50 +370,28 @@ class _HandlerResult:
             self.text = "" if isinstance(value, Stream) else result_of(value).text
 
 
-_DONE = object()
-
-
-async def _together(running: list[tuple[Step, Nested]]) -> AsyncGenerator[StreamEvent, None]:
-    """The events of steps that run side by side, as they come. The first failure ends all."""
-    queue: asyncio.Queue[StreamEvent | None] = asyncio.Queue()
-
-    async def follow(step: Step, nested: Nested) -> None:
-        buffered: list[StreamEvent] = []
-        async with aclosing(nested.events()) as events:
-            async for event in events:
+async def _follow(step: Step, nested: Nested, events: Channel[StreamEvent]) -> None:
+    """Send what a step says; where it does not stream, its text when that is whole."""
+    buffered: list[StreamEvent] = []
+    try:
+        async with aclosing(nested.events()) as inner:
+            async for event in inner:
                 if not step.streaming and isinstance(event, (TextDelta, ThinkingDelta)):
                     buffered.append(event)
                     continue
                 if isinstance(event, (IterationEnd, StepEnd)):
                     for late in buffered:
-                        queue.put_nowait(late)
+                        await events.send(late)
                     buffered.clear()
-                queue.put_nowait(event)
-
-    tasks = [asyncio.ensure_future(follow(step, nested)) for step, nested in running]
-    for task in tasks:
-        task.add_done_callback(lambda _: queue.put_nowait(None))
-    left = len(tasks)
-    try:
-        while left:
-            event = await queue.get()
-            if event is not None:
-                yield event
-                continue
-            left -= 1
-            for (step, _), task in zip(running, tasks, strict=True):
-                if task.done() and (error := task.exception()) is not None:
-                    raise _failed(step, error)
-    finally:
-        for task in tasks:
-            task.cancel()
+                await events.send(event)
+    except NbstreamError as error:
+        raise _failed(step, error) from None
 
 
-def _failed(step: Step, error: BaseException) -> BaseException:
-    if isinstance(error, NbstreamError):
-        error.message = f"Step {step.name!r} failed: {error.message}"
-        error.args = (error.message,)
-        error.hint = error.hint or "stream.response.output holds what the steps before it gave."
+def _failed(step: Step, error: NbstreamError) -> NbstreamError:
+    error.message = f"Step {step.name!r} failed: {error.message}"
+    error.args = (error.message,)
+    error.hint = error.hint or "stream.response.output holds what the steps before it gave."
     return error
 
 
