@@ -92,9 +92,30 @@ class NamedEventDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         kind = str(getattr(_get(value, "type"), "value", _get(value, "type"))).lower()
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            return handler(self, value) or ()
+        match kind:
+            case "text_delta" | "token" | "text" | "content":
+                return self._text(value)
+            case "thinking" | "thinking_delta" | "reasoning_delta":
+                return self._thinking(value)
+            case "tool_use_start" | "tool_call":
+                return self._call(value)
+            case "tool_call_start":
+                return self._call_start(value)
+            case "tool_call_args":
+                return self._call_arguments(value)
+            case "tool_call_end":
+                return self._call_end(value)
+            case "tool_result":
+                return self._result(value)
+            case "iteration_start":
+                return self._iteration_start(value)
+            case "iteration_end":
+                return self._iteration_end(value)
+            case "complete" | "finish" | "stream_end":
+                return self._finish(value)
+            case "error" | "stream_error":
+                self._error(value)
+                return ()
         return () if kind in _SILENT else [self.raw(plain_deep(value))]
 
     def close(self) -> list[StreamEvent]:
@@ -225,26 +246,4 @@ def _call_id(value: Any) -> str:
     return ""
 
 
-_HANDLERS: dict[str, Any] = {
-    "text_delta": NamedEventDecoder._text,
-    "token": NamedEventDecoder._text,
-    "text": NamedEventDecoder._text,
-    "content": NamedEventDecoder._text,
-    "thinking": NamedEventDecoder._thinking,
-    "thinking_delta": NamedEventDecoder._thinking,
-    "reasoning_delta": NamedEventDecoder._thinking,
-    "tool_use_start": NamedEventDecoder._call,
-    "tool_call": NamedEventDecoder._call,
-    "tool_call_start": NamedEventDecoder._call_start,
-    "tool_call_args": NamedEventDecoder._call_arguments,
-    "tool_call_end": NamedEventDecoder._call_end,
-    "tool_result": NamedEventDecoder._result,
-    "iteration_start": NamedEventDecoder._iteration_start,
-    "iteration_end": NamedEventDecoder._iteration_end,
-    "complete": NamedEventDecoder._finish,
-    "finish": NamedEventDecoder._finish,
-    "stream_end": NamedEventDecoder._finish,
-    "error": NamedEventDecoder._error,
-    "stream_error": NamedEventDecoder._error,
-}
 _SILENT = {"tool_use_end", "text_end", "reasoning_start", "reasoning_end", "stream_start"}

@@ -103,13 +103,29 @@ class MessagesDecoder(PayloadDecoder):
         self._live.clear()
         if not isinstance(value, dict):
             return [self.raw(value)]
-        handler = _HANDLERS.get(value.get("type", ""))
-        if handler is None:
-            if value.get("error"):
-                self.fail(value)
+        match value.get("type", ""):
+            case "content_block_delta":
+                return self._block_delta(value)
+            case "message_start":
+                return self._message_start(value)
+            case "content_block_start":
+                return self._block_start(value)
+            case "content_block_stop":
+                return self._block_stop(value)
+            case "message_delta":
+                return self._message_delta(value)
+            case "message_stop":
+                self._message_stop(value)
                 return ()
-            return [self.raw(value)]
-        return handler(self, value) or ()
+            case "error":
+                self._error(value)
+                return ()
+            case "ping":
+                return ()
+        if value.get("error"):
+            self.fail(value)
+            return ()
+        return [self.raw(value)]
 
     def whole(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict) or value.get("type") != "message":
@@ -255,9 +271,6 @@ class MessagesDecoder(PayloadDecoder):
     def _error(self, value: dict[str, Any]) -> None:
         self.fail(value)
 
-    def _ignore(self, value: dict[str, Any]) -> None:
-        pass
-
     # ── what goes back ────────────────────────────────────────────────────────
 
     def _settle(self, key: Any) -> None:
@@ -339,15 +352,3 @@ def messages_usage(figures: dict[str, Any]) -> Usage:
         reasoning_tokens=output.get("thinking_tokens", output.get("reasoning_tokens")),
         details={name: value for name, value in figures.items() if name not in plain},
     )
-
-
-_HANDLERS: dict[str, Any] = {
-    "message_start": MessagesDecoder._message_start,
-    "content_block_start": MessagesDecoder._block_start,
-    "content_block_delta": MessagesDecoder._block_delta,
-    "content_block_stop": MessagesDecoder._block_stop,
-    "message_delta": MessagesDecoder._message_delta,
-    "message_stop": MessagesDecoder._message_stop,
-    "error": MessagesDecoder._error,
-    "ping": MessagesDecoder._ignore,
-}

@@ -100,14 +100,30 @@ class BedrockDecoder(PayloadDecoder):
             return self._anthropic(value)
         if kind == "chunk":
             return self._chunk(content)
-        handler = _HANDLERS.get(kind)
-        if handler is not None and isinstance(content, dict):
-            return handler(self, content) or ()
+        if isinstance(content, dict) and (events := self._event(kind, content)) is not None:
+            return events
         if kind.endswith(("Exception", "Error")):
             message = content.get("message") if isinstance(content, dict) else content
             self.fail({"error": {"message": message or kind, "code": _CODES.get(kind, kind)}})
             return ()
         return [self.raw(value)]
+
+    def _event(self, kind: str, content: dict[str, Any]) -> Iterable[StreamEvent] | None:
+        """The events of Converse; None for what is none of its."""
+        match kind:
+            case "contentBlockDelta":
+                return self._delta(content)
+            case "messageStart":
+                return ()
+            case "contentBlockStart":
+                return self._start(content)
+            case "contentBlockStop":
+                return self._stop(content)
+            case "messageStop":
+                return self._message_stop(content)
+            case "metadata":
+                return self._metadata(content)
+        return None
 
     def close(self) -> list[StreamEvent]:
         return [*(self._messages.close() if self._messages else ()), *super().close()]
@@ -222,19 +238,8 @@ class BedrockDecoder(PayloadDecoder):
             )
         ]
 
-    def _ignore(self, value: dict[str, Any]) -> None:
-        pass
-
 
 _DELTAS = {"text", "reasoningContent", "toolUse", "citation", "toolResult", "image"}
-_HANDLERS: dict[str, Any] = {
-    "messageStart": BedrockDecoder._ignore,
-    "contentBlockStart": BedrockDecoder._start,
-    "contentBlockDelta": BedrockDecoder._delta,
-    "contentBlockStop": BedrockDecoder._stop,
-    "messageStop": BedrockDecoder._message_stop,
-    "metadata": BedrockDecoder._metadata,
-}
 _CODES = {
     "throttlingException": "rate_limit",
     "ThrottlingException": "rate_limit",

@@ -42,16 +42,16 @@ class OllamaDecoder(PayloadDecoder):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return super().decode(message)
         blocks = self.blocks
-        message = line.message
-        if line.done or blocks.split_surrogates or (message.thinking and message.content):
+        delta = line.message
+        if line.done or blocks.split_surrogates or (delta.thinking and delta.content):
             return super().decode(message)
         self.messages += 1
-        if message.content:
+        if delta.content:
             if self.inline:
-                return self.text_events(message.content)
-            return (TextDelta(blocks.block("text"), message.content),)
-        if message.thinking:
-            return (ThinkingDelta(blocks.block("thinking"), message.thinking),)
+                return self.text_events(delta.content)
+            return (TextDelta(blocks.block("text"), delta.content),)
+        if delta.thinking:
+            return (ThinkingDelta(blocks.block("thinking"), delta.thinking),)
         return ()
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:

@@ -54,9 +54,73 @@ class ResponsesDecoder(PayloadDecoder):
         if not isinstance(value, dict):
             return [self.raw(value)]
         kind = value.get("type") or ""
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            return handler(self, value) or ()
+        match kind:
+            case "response.output_text.delta":
+                return self._text(value)
+            case (
+                "response.reasoning_summary_text.delta"
+                | "response.reasoning_text.delta"
+                | "response.reasoning_summary.delta"
+                | "response.reasoning.delta"
+            ):
+                return self._thinking(value)
+            case (
+                "response.function_call_arguments.delta"
+                | "response.mcp_call_arguments.delta"
+                | "response.custom_tool_call_input.delta"
+                | "response.code_interpreter_call_code.delta"
+            ):
+                return self._arguments(value)
+            case "response.created":
+                self._created(value)
+                return ()
+            case "response.output_text.done":
+                return self._text_done(value)
+            case "response.output_text.annotation.added":
+                return self._annotation(value)
+            case "response.reasoning_summary_text.done" | "response.reasoning_text.done":
+                return self._thinking_done(value)
+            case "response.refusal.delta":
+                return self._refusal(value)
+            case "response.refusal.done":
+                return self._refusal_done(value)
+            case "response.output_item.added":
+                return self._item_added(value)
+            case "response.output_item.done":
+                return self._item_done(value)
+            case (
+                "response.function_call_arguments.done"
+                | "response.mcp_call_arguments.done"
+                | "response.custom_tool_call_input.done"
+                | "response.code_interpreter_call_code.done"
+            ):
+                return self._arguments_done(value)
+            case "response.shell_call_command.delta":
+                return self._shell_command(value)
+            case "response.apply_patch_call_operation_diff.delta":
+                return self._patch(value)
+            case (
+                "response.shell_call_output_content.delta"
+                | "response.image_generation_call.partial_image"
+            ):
+                return self._progress(value)
+            case "response.audio.delta" | "session.output_audio.delta":
+                self._sound(value)
+                return ()
+            case "response.audio.transcript.delta" | "session.output_transcript.delta":
+                return self._spoken(value)
+            case "response.mcp_list_tools.failed":
+                return self._mcp_failed(value)
+            case "response.completed" | "response.incomplete" | "response.failed" | "response.done":
+                return self._ended(value)
+            case "error":
+                self._error(value)
+                return ()
+            case "session.input_transcript.delta":
+                return self._heard(value)
+            case "session.closed":
+                self._closed(value)
+                return ()
         if kind in _SILENT or kind.endswith(_SILENT_ENDS):
             return ()
         if value.get("error") and not kind.startswith("response."):
@@ -401,47 +465,6 @@ def _delta(value: dict[str, Any]) -> str:
     delta = value.get("delta")
     return delta if isinstance(delta, str) else ""
 
-
-_HANDLERS: dict[str, Any] = {
-    "response.created": ResponsesDecoder._created,
-    "response.output_text.delta": ResponsesDecoder._text,
-    "response.output_text.done": ResponsesDecoder._text_done,
-    "response.output_text.annotation.added": ResponsesDecoder._annotation,
-    "response.reasoning_summary_text.delta": ResponsesDecoder._thinking,
-    "response.reasoning_summary_text.done": ResponsesDecoder._thinking_done,
-    "response.reasoning_text.delta": ResponsesDecoder._thinking,
-    "response.reasoning_text.done": ResponsesDecoder._thinking_done,
-    "response.reasoning_summary.delta": ResponsesDecoder._thinking,
-    "response.reasoning.delta": ResponsesDecoder._thinking,
-    "response.refusal.delta": ResponsesDecoder._refusal,
-    "response.refusal.done": ResponsesDecoder._refusal_done,
-    "response.output_item.added": ResponsesDecoder._item_added,
-    "response.output_item.done": ResponsesDecoder._item_done,
-    "response.function_call_arguments.delta": ResponsesDecoder._arguments,
-    "response.function_call_arguments.done": ResponsesDecoder._arguments_done,
-    "response.mcp_call_arguments.delta": ResponsesDecoder._arguments,
-    "response.mcp_call_arguments.done": ResponsesDecoder._arguments_done,
-    "response.custom_tool_call_input.delta": ResponsesDecoder._arguments,
-    "response.custom_tool_call_input.done": ResponsesDecoder._arguments_done,
-    "response.code_interpreter_call_code.delta": ResponsesDecoder._arguments,
-    "response.code_interpreter_call_code.done": ResponsesDecoder._arguments_done,
-    "response.shell_call_command.delta": ResponsesDecoder._shell_command,
-    "response.apply_patch_call_operation_diff.delta": ResponsesDecoder._patch,
-    "response.shell_call_output_content.delta": ResponsesDecoder._progress,
-    "response.image_generation_call.partial_image": ResponsesDecoder._progress,
-    "response.audio.delta": ResponsesDecoder._sound,
-    "response.audio.transcript.delta": ResponsesDecoder._spoken,
-    "response.mcp_list_tools.failed": ResponsesDecoder._mcp_failed,
-    "response.completed": ResponsesDecoder._ended,
-    "response.incomplete": ResponsesDecoder._ended,
-    "response.failed": ResponsesDecoder._ended,
-    "response.done": ResponsesDecoder._ended,
-    "error": ResponsesDecoder._error,
-    "session.input_transcript.delta": ResponsesDecoder._heard,
-    "session.output_transcript.delta": ResponsesDecoder._spoken,
-    "session.output_audio.delta": ResponsesDecoder._sound,
-    "session.closed": ResponsesDecoder._closed,
-}
 
 #: Events that say nothing the others do not say.
 _SILENT = {
