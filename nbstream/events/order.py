@@ -50,11 +50,11 @@ class Order:
             return "nothing comes after run_end"
         if not self._started and not isinstance(event, RunStart):
             return "a run begins with run_start"
+        if type(event) is TextDelta or type(event) is ThinkingDelta:  # most events: first, and fast
+            return ""
+        if type(event) is ToolCallDelta:
+            return self._call_delta(event)
         match event:
-            case TextDelta() | ThinkingDelta():  # most of all events, and legal anywhere
-                return ""
-            case ToolCallDelta():
-                return self._call_delta(event)
             case RunStart():
                 return self._run_start(event)
             case RunEnd():

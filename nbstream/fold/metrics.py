@@ -20,7 +20,6 @@ from nbstream.events import (
     Event,
     IterationEnd,
     IterationStart,
-    RefusalDelta,
     RunEnd,
     RunStart,
     StepStart,
@@ -78,9 +77,10 @@ class Metrics:
         self._tokenizer = tokenizer
 
     def apply(self, event: StreamEvent) -> None:
+        if isinstance(event, Delta):  # most events: first, and fast
+            self._delta(event)
+            return
         match event:
-            case TextDelta() | ThinkingDelta() | RefusalDelta() | ToolCallDelta():
-                self._delta(event)
             case ContentPart() | ToolCallStart():
                 self._content(event)
             case ToolApproval() | ToolProgress() | ToolResult():

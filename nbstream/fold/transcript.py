@@ -72,15 +72,19 @@ class Transcript:
         self._calls: dict[str, ToolPart] = {}
 
     def apply(self, event: StreamEvent) -> None:
+        if type(event) is TextDelta:  # most events: first, and fast
+            self._grow("text", event)
+        elif type(event) is ThinkingDelta:
+            part = self._grow("thinking", event)
+            part.signature += event.signature
+            part.redacted += event.redacted
+        elif type(event) is ToolCallDelta:
+            self._call_delta(event)
+        else:
+            self._apply(event)
+
+    def _apply(self, event: StreamEvent) -> None:
         match event:
-            case TextDelta():
-                self._grow("text", event)
-            case ThinkingDelta():
-                part = self._grow("thinking", event)
-                part.signature += event.signature
-                part.redacted += event.redacted
-            case ToolCallDelta():
-                self._call_delta(event)
             case RefusalDelta():
                 self._grow("refusal", event)
             case ToolCallStart():
