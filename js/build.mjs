@@ -8,6 +8,13 @@ import { build, context } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../nbstream/static");
 
+/** What is not in the first load. */
+const modules = {
+  chart: "chart/module",
+  languages: "markdown/lazy/languages",
+  math: "markdown/lazy/math",
+};
+
 const printSizes = {
   name: "sizes",
   setup(build) {
@@ -58,10 +65,10 @@ const builds = [
     outfile: join(out, "saved.js"),
     format: "iife",
   },
-  ...["math", "languages"].map((name) => ({
+  ...Object.entries(modules).map(([name, entry]) => ({
     ...shared,
-    entryPoints: [`src/markdown/lazy/${name}.ts`],
-    outfile: join(out, `part-${name}.js`),
+    entryPoints: [`src/${entry}.ts`],
+    outfile: join(out, `module-${name}.js`),
     format: "esm",
   })),
   { ...shared, entryPoints: ["src/entries/nbstream.css"], outfile: join(out, "nbstream.css") },

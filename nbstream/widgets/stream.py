@@ -5,21 +5,44 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, get_args
 
 import msgspec
 import traitlets as t
 
+from nbstream import host
 from nbstream.events import RunEnd, StreamEvent
+from nbstream.fold.transcript import Status
 from nbstream.runs.portal import aside, on_portal, portal
 from nbstream.runs.stream import Stream
-from nbstream.wire.frames import DETAILS, Frame, FrameLog, figures, history
+from nbstream.wire.frames import FrameLog, Shortener, figures, history
+from nbstream.wire.protocol import (
+    DETAILS,
+    Ack,
+    Approve,
+    AskHistory,
+    Beat,
+    Frame,
+    Grow,
+    Hello,
+    History,
+    Measured,
+    Seen,
+    Snapshot,
+    Stop,
+    ToKernel,
+    Unseen,
+    Watch,
+    request,
+)
 
 from .base import PageWidget, kernel_is_deaf, send
 from .ticker import ticker
 
 #: Seconds between two updates of the figures in the status line.
 METRICS_INTERVAL = 0.25
+#: Seconds in which another page may say that it sees a run.
+GRACE = 2.0
 
 
 class StreamView(PageWidget):
@@ -29,9 +52,7 @@ class StreamView(PageWidget):
     While the stream runs the view holds it; after that, what it shows is packed, and the stream is free to go.
     """
 
-    status = t.Enum(
-        ["pending", "running", "done", "stopped", "error"], "pending", read_only=True
-    ).tag(sync=True)
+    status = t.Enum(get_args(Status), "pending", read_only=True).tag(sync=True)
     model = t.Unicode(read_only=True).tag(sync=True)
     interruptible = t.Bool(False, read_only=True).tag(sync=True)
     options = t.Dict().tag(sync=True)
@@ -41,21 +62,28 @@ class StreamView(PageWidget):
     usage = t.Dict(allow_none=True, read_only=True)
     metrics = t.Dict(read_only=True)
 
+    #: Whether the run is stopped when nobody can see it any more, nor hold it.
+    stops_unseen = True
+    _open: ClassVar[weakref.WeakSet[StreamView]] = weakref.WeakSet()
+
     def __init__(self, stream: Stream, **options: Any) -> None:
         self._stream: Stream | None = stream
         self._weak = weakref.ref(stream)
         self._log = stream.log
         self.frames = FrameLog(stream.events)
+        self._shorter = Shortener()
         self._metrics_sent = 0.0
         self._measurements = 0
         self._sampled = (0, 0)
         self._said: dict[str, Any] = {}
         self._final: bytes | None = None
         self._when_ended: list[Callable[[], None]] = []
+        self._unseen: object | None = None
         super().__init__(options={"title": stream.title, **options})
         self.set_trait("model", stream.source.model)
         self.set_trait("interruptible", kernel_is_deaf())
         self.on_msg(self._heard)
+        StreamView._open.add(self)
         self._follow()
 
     @property
@@ -70,6 +98,7 @@ class StreamView(PageWidget):
 
     def close(self) -> None:
         ticker.forget(self)
+        StreamView._open.discard(self)
         self._stream = None
         super().close()
 
@@ -86,7 +115,7 @@ class StreamView(PageWidget):
             state["snapshot"] = self._snapshot()
         return state
 
-    def _snapshot(self, whole: bool = False) -> dict[str, Any]:
+    def _snapshot(self, whole: bool = False) -> Snapshot:
         return {**self.frames.snapshot(whole), **self._measured(everything=True)}
 
     # ── kernel to view ────────────────────────────────────────────────────────
@@ -115,18 +144,23 @@ class StreamView(PageWidget):
                 self.set_trait("status", "running")
             ticker.news(self, event)
 
-    def next_message(self) -> Frame | None:
+    def next_message(self) -> Frame | Grow | None:
         """The next frame, with the figures now and then; None where there is nothing new."""
-        if self.comm is None or (frame := self.frames.take()) is None:
+        frame = self.next_frame()
+        if frame is None:
             return None
+        message = self._shorter(frame)
         now = time.monotonic()
         last = frame["events"][-1]["type"] == "run_end"
         if last or now - self._metrics_sent >= METRICS_INTERVAL:
             self._metrics_sent = now
-            frame.update(self._measured())
-        return frame
+            message.update(self._measured())
+        return message
 
-    def beat(self) -> Frame:
+    def next_frame(self) -> Frame | None:
+        return None if self.comm is None else self.frames.take()
+
+    def beat(self) -> Beat:
         return {"kind": "beat", "n": self.frames.n}
 
     def flush(self) -> None:
@@ -158,13 +192,13 @@ class StreamView(PageWidget):
         for callback in callbacks:
             callback()
 
-    def _figures(self, stream: Stream) -> Frame:
+    def _figures(self, stream: Stream) -> Measured:
         """All figures and samples as they are now."""
         metrics = stream.metrics
         now = self._log.events[-1].time if self._log.events else 0.0
         return {"metrics": figures(metrics, now), "samples": metrics.series.since(0, 0)}
 
-    def _measured(self, everything: bool = False) -> Frame:
+    def _measured(self, everything: bool = False) -> Measured:
         """Figures and samples: those that are new since the last frame, or all."""
         if self._final is not None:
             return msgspec.json.decode(self._final)
@@ -191,21 +225,44 @@ class StreamView(PageWidget):
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
         stream = self.stream
-        kind = message.get("kind") if isinstance(message, dict) else None
-        if stream is not None:
+        said = request(message, ToKernel)
+        if stream is not None and not isinstance(said, Unseen):
             stream.watched()
-        if kind == "hello":
-            have = message.get("have")
-            self._say_again(have if isinstance(have, int) else 0)
-        elif kind == "history":
-            aside(lambda: send(self, {"kind": "history", "events": history(self._log.events)}))
-        elif kind == "stop":
-            if stream is not None:
-                stream.stop()
-            send(self, {"kind": "ack", "action": "stop"})
-        elif kind == "approve" and stream is not None:
-            question = message.get("approval_id") or message.get("call_id")
-            stream.approve(str(question), message.get("decision") == "approved")
+        match said:
+            case Watch():
+                self._unseen = None
+            case Unseen() if stream is not None and self.stops_unseen:
+                self._ask_who_sees()
+            case Hello(have):
+                self._say_again(have)
+            case AskHistory():
+                aside(self._tell_history)
+            case Stop():
+                if stream is not None:
+                    stream.stop()
+                heard: Ack = {"kind": "ack", "action": "stop"}
+                send(self, heard)
+            case Approve(call_id, decision, approval_id) if stream is not None:
+                stream.approve(approval_id or call_id, decision == "approved")
+
+    def _ask_who_sees(self) -> None:
+        """A page has lost its views. Where no other has one, the run may be nobody's."""
+        self._unseen = asked = object()
+        question: Seen = {"kind": "seen"}
+        send(self, question)
+        portal().call_soon_threadsafe(portal().call_later, GRACE, self._let_go, asked)
+
+    def _let_go(self, asked: object) -> None:
+        stream = self.stream
+        if stream is None or stream.ended or self._unseen is not asked:
+            return
+        others = [each for each in list(StreamView._open) if each.stream is stream]
+        if all(each._unseen is not None for each in others) and not host.holds(stream):
+            stream.stop()
+
+    def _tell_history(self) -> None:
+        told: History = {"kind": "history", "events": history(self._log.events)}
+        send(self, told)
 
     def _say_again(self, have: int) -> None:
         """Send what the page is missing: piece by piece, so that a long run holds nobody up."""
@@ -216,9 +273,9 @@ class StreamView(PageWidget):
             nonlocal first
             piece = next(pieces, None)
             if piece is not None:
-                figures = self._measured(everything=True) if first else {}
+                measured = self._measured(everything=True) if first else {}
                 first = False
-                send(self, {**piece, **figures})
+                send(self, {**piece, **measured})
                 portal().call_soon(go_on)
 
         if on_portal():

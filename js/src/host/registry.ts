@@ -1,9 +1,12 @@
 import { painter } from "../dom/painter";
 import type { FromKernel } from "../protocol/frames";
-import type { Model } from "../protocol/model";
 import type { Connection } from "../run/connection";
+import type { Model } from "../run/model";
 import type { Widget } from "./hub";
 import type { AnyModel, Behaviour, WidgetKind, Widgets, WidgetView } from "./kind";
+import { Posts } from "./posts";
+import { Presence } from "./presence";
+import type { RuntimeModel } from "./runtime";
 
 /** A widget of the page, and where it is shown. */
 interface Entry {
@@ -24,6 +27,8 @@ const STATIC = "nbstream-static";
 export class Registry implements Widgets {
   #entries = new Set<Entry>();
   #listeners = new Set<() => void>();
+  #posts = new Posts();
+  #presence = new Presence();
 
   constructor(
     private readonly document: Document,
@@ -45,6 +50,13 @@ export class Registry implements Widgets {
     this.#connect(widget, { model, behaviour, views: new Set() });
   }
 
+  /** Takes what a kernel sends to several widgets in one message. */
+  addKernel(kernel: RuntimeModel): void {
+    kernel.on("msg:custom", (message) => {
+      if (message.kind === "posts") this.#deliver(message.posts);
+    });
+  }
+
   connection(uid: string): Connection | null {
     return this.#find(uid)?.behaviour.connection ?? null;
   }
@@ -59,6 +71,27 @@ export class Registry implements Widgets {
     signal.addEventListener("abort", () => this.#listeners.delete(callback), { once: true });
   }
 
+  #deliver(posts: Record<string, FromKernel>): void {
+    const unclaimed = new Map(Object.entries(posts));
+    // Two notebooks of one kernel each have a widget of the same uid.
+    for (const entry of this.#entries) {
+      const uid = entry.model.get("uid") as string;
+      if (!Object.hasOwn(posts, uid)) continue;
+      unclaimed.delete(uid);
+      this.#hand(entry, posts[uid] as FromKernel);
+    }
+    for (const [uid, message] of unclaimed) this.#posts.keep(uid, message);
+  }
+
+  /** One widget's failure is not the others'. */
+  #hand(entry: Entry, message: FromKernel): void {
+    try {
+      entry.behaviour.receive?.(message);
+    } catch (error) {
+      console.error("[nbstream]", error);
+    }
+  }
+
   #find(uid: string): Entry | undefined {
     for (const entry of this.#entries) if (entry.model.get("uid") === uid) return entry;
     return undefined;
@@ -67,13 +100,21 @@ export class Registry implements Widgets {
   #connect(widget: Widget, entry: Entry): void {
     this.#entries.add(entry);
     widget.signal.addEventListener("abort", () => this.#remove(entry), { once: true });
-    widget.model.on("change:uid", () => this.#announce());
+    widget.model.on("change:uid", () => this.#arrived(entry));
     widget.model.on("change:children", () => this.#loadChildren(widget));
     this.#loadChildren(widget);
     widget.receive = (message) => entry.behaviour.receive?.(message);
     widget.show = (el, signal) => this.#show(entry, el, signal);
     for (const message of widget.early.splice(0)) widget.receive(message);
     for (const [el, signal] of widget.views.splice(0)) this.#show(entry, el, signal);
+    this.#arrived(entry);
+  }
+
+  /** What has waited for the widget of this name finds it. */
+  #arrived(entry: Entry): void {
+    for (const message of this.#posts.take(entry.model.get("uid") as string)) {
+      this.#hand(entry, message);
+    }
     this.#announce();
   }
 
@@ -114,6 +155,8 @@ export class Registry implements Widgets {
     }
     el.replaceChildren(view.root);
     view.arrive();
+    const { connection } = entry.behaviour;
+    if (connection) this.#presence.watch(connection, entry.views);
     return view;
   }
 
@@ -139,6 +182,7 @@ export class Registry implements Widgets {
       }
     }
     painter.reconnect();
+    this.#presence.look();
   }
 
   /** The kernel's side is gone: views in the page stay as they are. */
