@@ -15,8 +15,7 @@ from nbstream.logs.event_list import EventList
 from nbstream.logs.recording import write_recording
 from nbstream.wire.protocol import Format
 
-from .page import to_page
-from .saved import to_html, to_markdown, to_text
+# What writes a form is imported where it is asked for: a model that only completes needs none of it.
 
 
 class Answer:
@@ -65,10 +64,14 @@ class Answer:
 
     def to_markdown(self) -> str:
         """The answer as markdown, with tool calls and an error as quotes."""
+        from .saved import to_markdown
+
         return to_markdown(self.transcript)
 
     def to_html(self) -> str:
         """The run so far as one HTML file: chart, slider and all, offline; without scripts still readable."""
+        from .page import to_page
+
         return to_page(self.transcript, self.metrics, self.events, self.format)
 
     def save(self, path: str | Path) -> None:
@@ -109,6 +112,8 @@ class Response(Answer):
         return self.text
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from .saved import to_html, to_text
+
         return {
             "text/html": to_html(self.transcript, self.metrics, format=self.format),
             "text/markdown": self.to_markdown(),
