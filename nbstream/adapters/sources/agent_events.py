@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.adapters.wires.blocks import finish_reason, usage
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import finish_reason, usage
 from nbstream.adapters.wires.sdk import plain_deep
 from nbstream.events import IterationEnd, IterationStart, RunEnd, StreamEvent, Usage
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.anthropic_messages import MessagesDecoder, messages_usage
-from nbstream.adapters.wires.blocks import finish_reason, usage
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import finish_reason, usage
 from nbstream.adapters.wires.openai_chat import media
 from nbstream.adapters.wires.sdk import plain_deep
 from nbstream.events import FinishReason, StreamEvent, ToolProgress, WarningEvent

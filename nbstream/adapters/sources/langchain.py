@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.adapters.wires.blocks import finish_reason
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import finish_reason
 from nbstream.adapters.wires.openai_chat import media
 from nbstream.adapters.wires.sdk import plain_deep
 from nbstream.events import FinishReason, RunEnd, StreamEvent, Usage

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.adapters.wires.blocks import usage
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import usage
 from nbstream.events import StreamEvent
 
 

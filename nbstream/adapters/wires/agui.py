@@ -7,8 +7,8 @@ from typing import Any
 
 from nbstream.events import StepEnd, StepStart, StreamEvent
 
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 
 
 class AguiDecoder(PayloadDecoder):

@@ -13,7 +13,6 @@ import msgspec
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
-    RunEnd,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
@@ -22,8 +21,9 @@ from nbstream.events import (
 )
 from nbstream.events.nearly import read_arguments
 
-from .blocks import COMPACTED, usage
+from .blocks import COMPACTED
 from .decoding import PayloadDecoder
+from .figures import usage
 
 
 class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -137,8 +137,6 @@ class MessagesDecoder(PayloadDecoder):
 
     def end(self) -> list[StreamEvent]:
         events = super().end()
-        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
-            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
         if self._open and self.provider_reason is not None:
             events.insert(0, WarningEvent("the stream ended without its message_stop"))
         return events

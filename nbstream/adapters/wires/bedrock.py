@@ -21,8 +21,8 @@ from nbstream.events import Citation, ContentPart, StreamEvent
 from nbstream.events.errors import ProtocolError
 
 from .anthropic_messages import MessagesDecoder
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 
 
 class EventStreamFramer:

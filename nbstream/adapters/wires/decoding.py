@@ -23,7 +23,8 @@ from nbstream.events import (
 from nbstream.events.errors import NbstreamError, ProtocolError, ProviderError
 from nbstream.events.json import decode_json
 
-from .blocks import Blocks, finish_reason
+from .blocks import Blocks
+from .figures import finish_reason
 from .inline import Piece, Splitter
 
 #: A stream with this many unreadable messages in a row is not a stream.
@@ -257,6 +258,16 @@ class PayloadDecoder:
         """The `run_end`, with the provider's own reason or none. Raises what the provider reported."""
         if self.failure is not None:
             raise self.failure
+        events = self._endings()
+        if isinstance(end := events[-1], RunEnd) and (carry := self._carry()):
+            events[-1] = msgspec.structs.replace(end, carry=carry)
+        return events
+
+    def _carry(self) -> dict[str, Any] | None:
+        """What goes back to the provider with the next request, if anything does."""
+        return None
+
+    def _endings(self) -> list[StreamEvent]:
         if self.provider_reason is None and self.saw_done:
             return [RunEnd("tool_calls" if self.blocks.called else "unknown")]
         if self.provider_reason is None:

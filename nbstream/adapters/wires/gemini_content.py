@@ -9,22 +9,19 @@ import base64
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
     ContentPart,
     FinishReason,
-    RunEnd,
     StreamEvent,
     ThinkingDelta,
     Usage,
     WarningEvent,
 )
 
-from .blocks import finish_reason, usage
 from .decoding import PayloadDecoder
+from .figures import finish_reason, usage
 from .json_paths import PathWriter
 from .sound import samples_rate
 
@@ -79,12 +76,6 @@ class GeminiDecoder(PayloadDecoder):
 
     def close(self) -> list[StreamEvent]:
         return [*self._end_writing(), *super().close()]
-
-    def end(self) -> list[StreamEvent]:
-        events = super().end()
-        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
-            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
-        return events
 
     def _carry(self) -> dict[str, Any] | None:
         """The answer's parts in their order, with what Google signed of them."""

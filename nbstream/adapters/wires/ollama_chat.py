@@ -9,8 +9,8 @@ import msgspec
 
 from nbstream.events import FinishReason, StreamEvent, TextDelta, ThinkingDelta
 
-from .blocks import finish_reason, usage
 from .decoding import PayloadDecoder
+from .figures import finish_reason, usage
 from .openai_chat import media
 
 

@@ -15,15 +15,14 @@ from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
     ContentPart,
-    RunEnd,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
     Usage,
 )
 
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 from .sdk import plain, plain_deep
 
 
@@ -208,12 +207,6 @@ class ChatDecoder(PayloadDecoder):
             self.finished.add(number)
         if error := choice.get("error"):
             self.fail({"error": error})
-
-    def end(self) -> list[StreamEvent]:
-        events = super().end()
-        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
-            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
-        return events
 
     def _carry(self) -> dict[str, Any] | None:
         field = self._thinking_field if self.blocks.called else ""

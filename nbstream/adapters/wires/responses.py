@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
     ContentPart,
     FinishReason,
-    RunEnd,
     StreamEvent,
     ToolApproval,
     ToolProgress,
@@ -23,8 +20,9 @@ from nbstream.events import (
 )
 from nbstream.events.json import decode_json
 
-from .blocks import COMPACTED, finish_reason
+from .blocks import COMPACTED
 from .decoding import PayloadDecoder
+from .figures import finish_reason
 from .json_paths import PathWriter
 from .openai_chat import chat_usage
 from .response_calls import APPROVAL, call_arguments, is_call, server_side
@@ -376,12 +374,6 @@ class ResponsesDecoder(PayloadDecoder):
         self._over = True
         details = response.get("incomplete_details") or {}
         self.provider_reason = details.get("reason") or status or "completed"
-        return events
-
-    def end(self) -> list[StreamEvent]:
-        events = super().end()
-        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
-            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
         return events
 
     def _carry(self) -> dict[str, Any] | None:

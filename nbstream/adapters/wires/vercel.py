@@ -11,8 +11,8 @@ from typing import Any
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import Citation, Reset, StreamEvent, ToolApproval, ToolProgress, WarningEvent
 
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 from .openai_chat import media
 
 
