@@ -30,7 +30,8 @@ from .base import ChatModel, ChatRequest, Preview
 from .fitting import ANY, Ids, fit_ids, fit_names
 from .parameters import NAMES, is_own
 from .providers import key_from_environment
-from .refusals import Memory, Refusal, apply, refused
+from .refusal import Refusal
+from .refusals import Memory, apply, refused
 
 #: How often one request may be asked anew because of what a server refuses.
 MAX_CHANGES = 8

@@ -16,7 +16,7 @@ from .fitting import ANY, NINE, Ids, shortened, wire_name
 from .http_model import ApiKey, HTTPModel, function_tools, own_tools, with_options
 from .parameters import chat_reasoning, chat_tool_choice, mark_cached
 from .providers import OPENAI_COMPATIBLE, provider_of
-from .refusals import apply_between
+from .refused_messages import apply_between
 
 #: Longer ids, or other characters, are refused there.
 _IDS = {"openai": shortened(40), "mistral": NINE}
