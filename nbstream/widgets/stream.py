@@ -235,7 +235,7 @@ class StreamView(PageWidget):
         stream = self._held
         said = request(message, ToKernel)
         if stream is not None and not isinstance(said, Unseen):
-            stream.attend()
+            stream.watched()
         match said:
             case Watch():
                 self._unseen = None
