@@ -114,7 +114,7 @@ def send(widget: anywidget.AnyWidget, message: Message) -> None:
     if comm is None:
         return
     kernel = getattr(comm, "kernel", None)
-    if kernel is None:
+    if not hasattr(kernel, "iopub_socket"):  # marimo's comms have something else of that name
         widget.send(message)
         return
     content = _content(comm, message)

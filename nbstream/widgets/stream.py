@@ -87,8 +87,16 @@ class StreamView(PageWidget):
         self._follow()
 
     @property
-    def stream(self) -> Stream | None:
-        """The stream; None once it has ended and nobody holds it any more."""
+    def stream(self) -> Stream:
+        """The stream. Once it has ended and nobody holds it any more, another one of the same events."""
+        stream = self._held
+        if stream is None:
+            stream = Stream.following(self._log)
+            self._weak = weakref.ref(stream)
+        return stream
+
+    @property
+    def _held(self) -> Stream | None:
         return self._stream or self._weak()
 
     def release(self) -> None:
@@ -154,7 +162,7 @@ class StreamView(PageWidget):
         last = frame["events"][-1]["type"] == "run_end"
         if last or now - self._metrics_sent >= METRICS_INTERVAL:
             self._metrics_sent = now
-            message.update(self._measured())
+            return {**message, **self._measured()}  # type: ignore[return-value]
         return message
 
     def next_frame(self) -> Frame | None:
@@ -169,7 +177,7 @@ class StreamView(PageWidget):
             send(self, message)
 
     def _end(self) -> None:
-        stream = self.stream
+        stream = self._held
         if self._final is not None or stream is None:
             return
         ticker.forget(self)
@@ -202,7 +210,7 @@ class StreamView(PageWidget):
         """Figures and samples: those that are new since the last frame, or all."""
         if self._final is not None:
             return msgspec.json.decode(self._final)
-        stream = self.stream
+        stream = self._held
         if stream is None:
             return {}
         if everything:
@@ -224,7 +232,7 @@ class StreamView(PageWidget):
     # ── view to kernel ────────────────────────────────────────────────────────
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
-        stream = self.stream
+        stream = self._held
         said = request(message, ToKernel)
         if stream is not None and not isinstance(said, Unseen):
             stream.watched()
@@ -253,10 +261,10 @@ class StreamView(PageWidget):
         portal().call_soon_threadsafe(portal().call_later, GRACE, self._let_go, asked)
 
     def _let_go(self, asked: object) -> None:
-        stream = self.stream
+        stream = self._held
         if stream is None or stream.ended or self._unseen is not asked:
             return
-        others = [each for each in list(StreamView._open) if each.stream is stream]
+        others = [each for each in list(StreamView._open) if each._held is stream]
         if all(each._unseen is not None for each in others) and not host.holds(stream):
             stream.stop()
 

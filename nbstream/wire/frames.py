@@ -30,7 +30,7 @@ from .protocol import Beat, Figures, Frame, Frames, Grow, News, Snapshot, WireEv
 
 #: Frames per second for one view, and for all the views of a kernel together. A kernel whose page takes the
 #: frames of all its views in one message sends as many messages as one view has frames.
-VIEW_RATE = 55.0
+VIEW_RATE = 48.0
 KERNEL_RATE = 240.0
 
 #: Events that are merged into one message: some ten milliseconds of work.

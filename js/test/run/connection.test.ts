@@ -52,7 +52,7 @@ describe("repair", () => {
     expect(connection.store.text).toBe("abc");
     model.say(grow(4, "d"));
     expect(connection.store.text).toBe("abcd");
-    expect(connection.store.parts).toHaveLength(1);
+    expect(toDict(connection.store).parts).toHaveLength(1);
   });
 
   test("the widget's state may have what messages have not brought", () => {
