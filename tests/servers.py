@@ -123,8 +123,9 @@ class Server:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=10)
 
     async def _stop(self) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)  # what was just accepted gets its task: afterwards it could not
         self._server.close()
-        await asyncio.sleep(0)  # what was just accepted becomes a task
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
