@@ -6,6 +6,9 @@ A loopback server in a process of its own sends pre-rendered chunks, one HTTP ch
 The bare loop is `httpx` `aiter_bytes`, a split and `orjson.loads`. Figures are CPU microseconds of this
 process per chunk, the median of interleaved passes, and ratios to the bare loop. Peers that are not
 installed are left out: litellm is in `.venv`, where openai is older.
+
+Then 64 streams side by side, at full speed and at 20 chunks a second each, on both transports; and the
+first answer of a fresh process, in wall time from its first import to the end of a one-word answer.
 """
 
 from __future__ import annotations
@@ -15,16 +18,22 @@ import asyncio
 import importlib.util
 import json
 import multiprocessing
+import os
 import socket
+import ssl
 import statistics
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Awaitable, Callable
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import httpx
 import orjson
 
+import nbstream as nb
 from nbstream.adapters.models.anthropic import Anthropic
 from nbstream.adapters.models.base import ChatModel
 from nbstream.adapters.models.ollama import Ollama
@@ -37,6 +46,8 @@ from nbstream.fold.transcript import Transcript
 from nbstream.runs.stream import Stream
 
 KEY = "sk-0123456789abcdef"
+#: Reading the authorities, once a client, is no cost of a chunk.
+NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 ASK: Any = [{"role": "user", "content": "hi"}]
 
 
@@ -117,8 +128,8 @@ def wire_of(path: str) -> str:
     return "anthropic" if "messages" in path else "ollama" if "/api/" in path else "openai"
 
 
-def serve(listener: socket.socket, chunks: int) -> None:
-    """The server's process."""
+def serve(listener: socket.socket, chunks: int, pause: float = 0.0) -> None:
+    """The server's process. It sends at full speed, or a chunk every `pause` seconds."""
     words = ["stream ", "of ", "tokens", ", naïve ", "and ", "fast", ". "]
     pieces: dict[str, list[bytes]] = {}
     for wire, (kind, make, start, end) in WIRES.items():
@@ -137,7 +148,9 @@ def serve(listener: socket.socket, chunks: int) -> None:
                 await reader.readexactly(size)
                 for n, piece in enumerate(pieces[wire_of(lines[0])]):
                     writer.write(piece)
-                    if n % 20 == 0:
+                    if pause:
+                        await asyncio.sleep(pause)
+                    elif n % 20 == 0:
                         await writer.drain()
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -158,7 +171,7 @@ async def bare(url: str, wire: str) -> int:
     count, buffer = 0, b""
     mark = b"\n" if wire == "ollama" else b"\n\n"
     async with (
-        httpx.AsyncClient(timeout=None) as client,
+        httpx.AsyncClient(timeout=None, verify=NOBODY) as client,
         client.stream("POST", url + path, json={}) as response,
     ):
         async for chunk in response.aiter_bytes():
@@ -321,19 +334,128 @@ async def _counted(case: Callable[[], Awaitable[int]]) -> int:
     return await case()
 
 
+# Many streams, and the first ──────────────────────────────────────────────────
+
+STREAMS = 64
+TRANSPORTS = ("httpx", "httptools")
+
+#: Each in a fresh process. The address stands in the environment.
+FIRST = {
+    "bare httpx + orjson": """
+        import asyncio, os, time
+        began = time.perf_counter()
+        import httpx, orjson
+        async def ask():
+            async with httpx.AsyncClient(timeout=None) as client, client.stream(
+                "POST", os.environ["BENCH_URL"] + "/chat/completions", json={}
+            ) as response:
+                [line async for line in response.aiter_lines()]
+        asyncio.run(ask())
+    """,
+    **{
+        f"nbstream on {name}": f"""
+        import asyncio, os, time
+        began = time.perf_counter()
+        import nbstream
+        nbstream.configure(transport={name!r})
+        async def ask():
+            await nbstream.stream("hi", model=nbstream.OpenAICompatible(os.environ["BENCH_URL"], "m"))
+        asyncio.run(ask())
+    """
+        for name in TRANSPORTS
+    },
+}
+
+
+def started(chunks: int, pause: float = 0.0) -> tuple[BaseProcess, str]:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4 * STREAMS)
+    context = multiprocessing.get_context("fork")
+    server = context.Process(target=serve, args=(listener, chunks, pause), daemon=True)
+    server.start()
+    return server, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def many(chunks: int, pause: float, passes: int) -> dict[str, float]:
+    """CPU microseconds a chunk with 64 streams at once."""
+    server, url = started(chunks, pause)
+    rows = [("bare httpx + orjson", bare, "httpx")]
+    rows += [(f"nbstream, folded, on {name}", folded, name) for name in TRANSPORTS]
+    rows += [(f"nbstream, a whole run, on {name}", whole_run, name) for name in TRANSPORTS]
+    times: dict[str, list[float]] = {}
+
+    async def at_once(case: Callable[[str, str], Awaitable[int]]) -> int:
+        return sum(await asyncio.gather(*(case(url, "openai") for _ in range(STREAMS))))
+
+    try:
+        for n in range(passes + 1):
+            for name, case, transport in rows:
+                nb.configure(transport=transport)
+                began = time.process_time()
+                count = asyncio.run(at_once(case))
+                if n:
+                    spent = (time.process_time() - began) / count * 1e6
+                    times.setdefault(name, []).append(spent)
+    finally:
+        nb.configure(transport=None)
+        server.terminate()
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def first(passes: int) -> dict[str, float]:
+    """Milliseconds of a fresh process, from its first import to the end of an answer."""
+    server, url = started(1)
+    times: dict[str, list[float]] = {}
+    try:
+        for n in range(passes + 1):
+            for name, code in FIRST.items():
+                said = "\n".join(line[8:] for line in code.splitlines())
+                said += "\nprint((time.perf_counter() - began) * 1e3)"
+                done = subprocess.run(
+                    [sys.executable, "-c", said],
+                    env={**os.environ, "BENCH_URL": url},
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+                if n:
+                    times.setdefault(name, []).append(float(done.stdout))
+    finally:
+        server.terminate()
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def side_by_side(passes: int) -> dict[str, tuple[str, dict[str, float]]]:
+    return {
+        f"{STREAMS} streams at full speed, CPU per chunk": ("µs", many(2_000, 0.0, passes)),
+        f"{STREAMS} streams of 20 chunks a second, CPU per chunk": ("µs", many(100, 0.05, passes)),
+        "The first answer of a process, wall time": ("ms", first(3 * passes)),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--chunks", type=int, default=20_000)
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--transports", action="store_true", help="64 streams and the first, alone")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # those of the libraries
+    tables = side_by_side(options.passes)
+    if options.transports:
+        report(tables, options.json)
+        return
     times = measure(options.chunks, options.passes)
     figures = {key: statistics.median(values) for key, values in times.items()}
     if options.json:
         print(
             json.dumps(
-                {f"{wire}: {name}": value for (wire, name), value in figures.items()}, indent=1
+                {f"{wire}: {name}": value for (wire, name), value in figures.items()}
+                | {
+                    f"{title}: {n}": v
+                    for title, (_, rows) in tables.items()
+                    for n, v in rows.items()
+                },
+                indent=1,
             )
         )
         return
@@ -349,6 +471,18 @@ def main() -> None:
             bare_values = times[wire, name.removesuffix(SHOWN)]
             ratios = [shown / bare for shown, bare in zip(values, bare_values, strict=True)]
             print(f"  {name.removesuffix(SHOWN):36} {statistics.median(ratios):17.2f} ×")
+    report(tables, False)
+
+
+def report(tables: dict[str, tuple[str, dict[str, float]]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({title: rows for title, (_, rows) in tables.items()}, indent=1))
+        return
+    for title, (unit, rows) in tables.items():
+        print(f"\n{title}")
+        base = rows["bare httpx + orjson"]
+        for name, value in rows.items():
+            print(f"  {name:36} {value:8.1f} {unit}  {value / base:6.2f} ×")
 
 
 if __name__ == "__main__":

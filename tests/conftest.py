@@ -47,6 +47,14 @@ def serve() -> Iterator[Callable[..., Server]]:
         yield start
 
 
+@pytest.fixture(params=["httptools", "httpx"])
+def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test runs on each of what can read from the network; the processes it starts too."""
+    pytest.importorskip(request.param)
+    monkeypatch.setenv("NBSTREAM_TRANSPORT", request.param)
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def self_signed() -> ssl.SSLContext:
     """For `serve(handler, tls=self_signed)`: a certificate no client trusts."""

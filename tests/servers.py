@@ -123,11 +123,15 @@ class Server:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=10)
 
     async def _stop(self) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)  # what was just accepted gets its task: afterwards it could not
         self._server.close()
-        for task in self._tasks:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # lets aborted transports close their sockets
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(5):
+            await asyncio.sleep(0)  # lets aborted transports close their sockets
 
     def _connection(self) -> asyncio.StreamReaderProtocol:
         reader = asyncio.StreamReader(limit=1 << 26)
@@ -136,6 +140,8 @@ class Server:
             protocol.task = task = self._loop.create_task(self._serve(reader, writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            # cancelled before its first step, it closes nothing itself
+            task.add_done_callback(lambda _: writer.close())
 
         protocol = _Connection(reader, connected)
         return protocol

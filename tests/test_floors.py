@@ -42,7 +42,9 @@ KNOWN: set[tuple[str, str]] = set()
 
 #: Libraries that one room, or one folder, alone may import.
 EDGES = {
+    "aiohappyeyeballs": "adapters.transport.connection",
     "anywidget": "widgets.base",
+    "httptools": "adapters.transport.connection",
     "ipywidgets": "widgets.base",
     "IPython": "hosts.shell",
     "litellm": "adapters.models.litellm",
@@ -155,7 +157,16 @@ def test_an_edge_is_one_room(library):
 
 @pytest.mark.parametrize("statement", ["import nbstream", "import nbstream; dir(nbstream)"])
 def test_importing_is_light(statement):
-    heavy = {"IPython", "anywidget", "httpx", "ipywidgets", "litellm", "nest_asyncio", "pydantic"}
+    heavy = {
+        "IPython",
+        "anywidget",
+        "httptools",
+        "httpx",
+        "ipywidgets",
+        "litellm",
+        "nest_asyncio",
+        "pydantic",
+    }
     code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(json.loads(done.stdout))

@@ -34,7 +34,10 @@ def _warm_up(seen: bool) -> None:
             from nbstream.widgets.base import Runtime
 
             Runtime.shared()
-        for name in ("nbstream.api", "nbstream.hosts.output", "httpx"):
+        from nbstream.adapters.transport import http
+
+        for name in ("nbstream.api", "nbstream.hosts.output"):
             importlib.import_module(name)
+        http.load(verify=False)
     except Exception:  # whoever needs it will meet the same, and be told
         _logger.debug("nothing was loaded ahead", exc_info=True)

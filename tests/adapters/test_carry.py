@@ -8,25 +8,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nbstream as nb
-from nbstream.adapters.models import anthropic, gemini, openai_responses
+from nbstream.adapters.models import anthropic, gemini, ollama, openai_responses
+from nbstream.adapters.models.chat_messages import chat_messages
 from nbstream.agents.history import assistant_message
 from nbstream.events.carry import carried
 from tests.adapters.reading import body_of, read, response_of
-from tests.adapters.test_transcripts import load, tapes
+from tests.adapters.test_transcripts import load, said, tapes
 from tests.servers import Handler, Request, Server, chat_event, sse
 
 Serve = Callable[..., Server]
 
 
+#: What begins an answer and what ends it, where a transcript may hold several, one after the other.
+BOUNDS = {
+    "anthropic": ("message_start", "message_stop"),
+    "responses": ("response.created", "response.completed"),
+}
+
+
 def pairs(wire: str) -> list[Any]:
+    """Each answer of each transcript: a conversation in one file is one answer after the other."""
     found = [(path, *load(path)) for path in tapes() if "localhost_8081" not in path.name]
-    return [pytest.param(p, d, v, id=p.name) for p, w, d, v in found if w == wire]
+    return [
+        pytest.param(path, part, inner, id=f"{path.name}-{n}" if n else path.name)
+        for path, w, data, payloads in found
+        if w == wire
+        for n, (part, inner) in enumerate(answers(wire, data, payloads))
+    ]
+
+
+def answers(wire: str, data: bytes, payloads: list[Any]) -> list[tuple[bytes, list[Any]]]:
+    start, end = BOUNDS.get(wire, ("", ""))
+    kinds = [p.get("type") for p in payloads]
+    if kinds.count(start) < 2:
+        return [(data, payloads)]
+    starts = [n for n, kind in enumerate(kinds) if kind == start] + [len(kinds)]
+    parts = [payloads[a:b] for a, b in pairwise(starts)]
+    whole = [part for part in parts if any(p.get("type") == end for p in part)]
+    return [(b"".join(sse(p) for p in part), part) for part in whole]
 
 
 def message_of(wire: str, data: bytes) -> dict[str, Any]:
@@ -73,9 +99,8 @@ def anthropic_blocks(payloads: list[Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("path", "data", "payloads"), pairs("anthropic"))
 def test_anthropic(path: Path, data: bytes, payloads: list[Any]) -> None:
-    kinds = [p.get("type") for p in payloads]
-    if "error" in kinds or kinds.count("message_start") > 1:
-        return  # no answer, or one after the other, which no single message amounts to
+    if "error" in [p.get("type") for p in payloads]:
+        return  # no answer
     _, messages = anthropic.convert([message_of("anthropic", data)], "test")
     sent = messages[0]["content"] if messages else []
     blocks = anthropic_blocks(payloads)
@@ -178,8 +203,6 @@ async def test_the_sandbox_goes_along(serve: Serve) -> None:
 
 @pytest.mark.parametrize(("path", "data", "payloads"), pairs("responses"))
 def test_responses(path: Path, data: bytes, payloads: list[Any]) -> None:
-    if sum(p["type"] == "response.created" for p in payloads) > 1:
-        return  # one response after the other, which no single message amounts to
     done = [p["item"] for p in payloads if p["type"] == "response.output_item.done"]
     if not done or not any(p["type"] == "response.completed" for p in payloads):
         return
@@ -331,6 +354,52 @@ async def test_geminis_ids_go_back(serve: Serve) -> None:
 
 
 # Chat completions ─────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("path", "data", "payloads"), pairs("chat"))
+def test_chat(path: Path, data: bytes, payloads: list[Any]) -> None:
+    deltas = [
+        choice.get("delta") or {}
+        for p in payloads
+        for choice in p.get("choices") or ()
+        if not choice.get("index")
+    ]
+    plain = said("chat", payloads)
+    if not plain["text"] and not plain["calls"]:
+        return
+    message = message_of("chat", data)
+    (sent,) = chat_messages([message], ("reasoning_content",), provider="test")
+    assert sent["role"] == "assistant"
+    assert (sent["content"] or "") == plain["text"]
+    made = [call for delta in deltas for call in delta.get("tool_calls") or ()]
+    got = sent.get("tool_calls") or []
+    assert {c["id"] for c in made if c.get("id")} <= {c["id"] for c in got}
+    assert [json.loads(call["function"]["arguments"]) for call in got] == [
+        json.loads(text or "{}") for text in plain["calls"]
+    ]
+    names = [call["function"]["name"] for call in made if call["function"].get("name")]
+    assert [call["function"]["name"] for call in got] == names
+    extra = [call["extra_content"] for call in made if call.get("extra_content")]
+    assert [call["extra_content"] for call in got if "extra_content" in call] == extra
+    named = {n for d in deltas for n in ("reasoning_content", "reasoning") if d.get(n)}
+    if got and named:  # under the name that it came by
+        assert any(sent.get(name) == plain["thinking"] for name in named)
+    details = [detail for delta in deltas for detail in delta.get("reasoning_details") or ()]
+    back = sent.get("reasoning_details") or []
+    for name in ("text", "data", "signature", "summary"):
+        assert "".join(d.get(name) or "" for d in back) == "".join(
+            d.get(name) or "" for d in details
+        )
+
+
+@pytest.mark.parametrize(("path", "data", "payloads"), pairs("ollama"))
+def test_ollama(path: Path, data: bytes, payloads: list[Any]) -> None:
+    plain = said("ollama", payloads)
+    message = message_of("ollama", data)
+    sent = ollama._message(message)
+    assert sent["content"] == plain["text"]
+    calls = [call["function"]["arguments"] for call in sent.get("tool_calls") or ()]
+    assert calls == [json.loads(text) for text in plain["calls"]]
 
 
 async def test_chat_fields_go_back_to_whom_they_came_from(serve: Serve) -> None:

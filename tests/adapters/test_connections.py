@@ -22,6 +22,7 @@ from nbstream.events import Warning
 from tests.servers import Request, Server, chat, chat_event
 
 Serve = Callable[..., Server]
+pytestmark = pytest.mark.usefixtures("each_transport")
 
 SCHEMES = ("http", "https", "all", "no")
 

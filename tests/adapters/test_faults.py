@@ -25,6 +25,7 @@ from nbstream.render.saved import to_html
 from tests.servers import Handler, Request, Server, chat, chat_event
 
 Serve = Callable[..., Server]
+pytestmark = pytest.mark.usefixtures("each_transport")
 KEY = "sk-test-0123456789abcdefghij"
 KEPT = chat_event({"content": "kept"})
 END = chat_event({}, "stop") + b"data: [DONE]\n\n"

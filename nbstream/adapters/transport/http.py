@@ -1,4 +1,4 @@
-"""One streaming request over HTTP. The only room that imports httpx, and only when it is used."""
+"""One streaming request over HTTP. Imports httpx, and what is faster below it, only when they are used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 import ssl
+import sys
 import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from nbstream.config import setting
 from nbstream.events.errors import (
     ConnectError,
     NbstreamError,
@@ -165,12 +167,32 @@ def _client(url: str, proxy: Proxy | None, timeouts: Timeouts, verify: Verify) -
 
     # authorities are read only for a connection that needs them
     secure = url.startswith("https:") or (proxy is not None and proxy.url.startswith("https:"))
+    context = ssl_context(verify) if secure else no_context()
     return httpx.AsyncClient(
-        verify=ssl_context(verify) if secure else no_context(),
+        transport=_transport(context) if proxy is None else None,
+        verify=context,
         timeout=httpx.Timeout(None, connect=timeouts.connect, pool=timeouts.connect),
         proxy=str(proxy.url) if proxy is not None else None,
         trust_env=False,
     )
+
+
+def _transport(context: ssl.SSLContext) -> httpx.AsyncBaseTransport | None:
+    """The faster one where it can be had; None for httpx's own."""
+    import httpx  # noqa: F401
+
+    wanted = setting("transport")
+    if wanted not in (None, "httptools", "httpx"):
+        raise UsageError(f"transport={wanted!r} is none", hint='It is "httptools" or "httpx".')
+    if wanted == "httpx" or sys.platform == "emscripten":
+        return None
+    try:
+        from .connection import Transport
+    except ImportError:
+        if wanted is None:
+            return None
+        raise UsageError("httptools is not installed", hint="pip install httptools") from None
+    return Transport(context)
 
 
 async def _send(
@@ -273,8 +295,8 @@ def _same_origin(a: httpx.URL, b: httpx.URL) -> bool:
 
 def load(verify: Verify, url: str = "") -> None:
     """Do now what the first connection would have to wait for."""
-    import httpx  # noqa: F401
-
+    with suppress(UsageError):  # the request says so
+        _transport(no_context())
     if isinstance(verify, bool) and url.startswith("https:"):
         with suppress(UsageError):  # the request says so
             ssl_context(verify)
