@@ -10,7 +10,7 @@ import itertools
 import sys
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anywidget
@@ -69,6 +69,9 @@ class PageWidget(anywidget.AnyWidget):
     bundle = t.Unicode().tag(sync=True)
     runtime = t.Unicode().tag(sync=True)
 
+    #: Sends the saved forms to the output again; None where there is no such output.
+    renew: Callable[[], None] | None = None
+
     _kind = ""
     _layout: ipywidgets.Layout | None = None
 
@@ -90,6 +93,8 @@ class PageWidget(anywidget.AnyWidget):
         # Where the page's widgets cannot reach each other, each is asked for the front end itself.
         if (answer := front_end(message)) is not None:
             send(self, answer)
+        elif isinstance(message, dict) and message.get("kind") == "forms" and self.renew:
+            self.renew()
 
     @t.default("kind")
     def _own_kind(self) -> str:
@@ -98,6 +103,10 @@ class PageWidget(anywidget.AnyWidget):
     @t.default("uid")
     def _new_uid(self) -> str:
         return uuid.uuid4().hex[:12]
+
+    def forms(self) -> dict[str, Any]:
+        """What is saved of it, as it is now."""
+        return {}
 
     def release(self) -> None:
         """The cell that showed this shows something else now."""

@@ -11,6 +11,7 @@ from typing import Any
 import traitlets as t
 
 from nbstream.batches.batch import StreamBatch
+from nbstream.render.saved import marker
 
 from .base import PageWidget
 from .stream import StreamView
@@ -121,7 +122,7 @@ class BatchView(PageWidget):
         )
         more = f"<div>and {len(rows) - MOST_SAVED} more</div>" if len(rows) > MOST_SAVED else ""
         return {
-            "text/html": f'<div class="nbstream-static" data-nbstream="{escape(self.uid)}">'
+            "text/html": f'<div class="nbstream-static"{marker(self.uid, self.batch.ended)}>'
             f"<div><b>{line}</b></div>{items}{more}</div>",
             "text/plain": line,
         }

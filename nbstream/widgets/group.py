@@ -10,7 +10,7 @@ import traitlets as t
 
 from nbstream.batches.group import StreamGroup
 from nbstream.render.picture import chart_html
-from nbstream.render.saved import to_html, to_markdown, to_text
+from nbstream.render.saved import marker, to_html, to_markdown, to_text
 
 from .base import PageWidget
 from .stream import StreamView
@@ -126,7 +126,7 @@ class GroupView(PageWidget):
         ]
         picture = chart_html(runs) if self.group.ended else ""
         return (
-            f'<div class="nbstream-static" data-nbstream="{escape(self.uid)}">'
+            f'<div class="nbstream-static"{marker(self.uid, self.group.ended)}>'
             f"<table>{table}</table>{panes}{picture}</div>"
         )
 

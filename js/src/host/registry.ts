@@ -74,7 +74,14 @@ export class Registry implements Widgets {
     widget.show = (el, signal) => this.#show(entry, el, signal);
     for (const message of widget.early.splice(0)) widget.receive(message);
     for (const [el, signal] of widget.views.splice(0)) this.#show(entry, el, signal);
+    this.#tell(entry);
     this.#announce();
+  }
+
+  /** Says that a view has come, to those who are not part of this: see lab/. */
+  #tell({ model }: Entry): void {
+    const detail = { uid: model.get("uid"), ask: () => model.send({ kind: "forms" }) };
+    this.document.dispatchEvent(new CustomEvent("nbstream:view", { detail }));
   }
 
   /** Has the host load the widgets that this one shows: some do so only when asked. */
