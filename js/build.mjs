@@ -10,6 +10,13 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../nbstream/static");
 const lab = join(here, "../build/labextension");
 
+/** What is not in the first load. */
+const modules = {
+  chart: "chart/module",
+  languages: "markdown/lazy/languages",
+  math: "markdown/lazy/math",
+};
+
 const printSizes = {
   name: "sizes",
   setup(build) {
@@ -77,10 +84,10 @@ const builds = [
     outfile: join(out, "saved.js"),
     format: "iife",
   },
-  ...["math", "languages"].map((name) => ({
+  ...Object.entries(modules).map(([name, entry]) => ({
     ...shared,
-    entryPoints: [`src/markdown/lazy/${name}.ts`],
-    outfile: join(out, `part-${name}.js`),
+    entryPoints: [`src/${entry}.ts`],
+    outfile: join(out, `module-${name}.js`),
     format: "esm",
   })),
   { ...shared, entryPoints: ["src/entries/nbstream.css"], outfile: join(out, "nbstream.css") },

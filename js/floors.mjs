@@ -11,7 +11,7 @@ const FLOORS = {
 };
 
 /** What the build begins with. */
-const ENTRIES = ["entries/", "markdown/lazy/"];
+const ENTRIES = ["entries/", "markdown/lazy/", "chart/module.ts"];
 
 const src = join(dirname(fileURLToPath(import.meta.url)), "src");
 const found = readdirSync(src, { recursive: true, withFileTypes: true }).map((entry) => ({

@@ -26,6 +26,10 @@ class Host(Protocol):
         """Show it as the value of a cell, unless the cell shows it already."""
         ...
 
+    def holds(self, stream: Any) -> bool:
+        """Whether something that the user wrote holds it. True where nobody can tell."""
+        ...
+
 
 _hosts: list[Host] = []
 
@@ -51,3 +55,8 @@ def display(shown: Any) -> object:
         print(repr(shown))
         return None
     return host.display(shown)
+
+
+def holds(stream: Any) -> bool:
+    host = current()
+    return host is None or host.holds(stream)

@@ -84,9 +84,7 @@ class Chaos:
     async def cell(self, seed: int, count: int) -> None:
         """Some runs at once, most of them shown, and waits for them in one way or another."""
         rng = random.Random(seed)
-        streams = [
-            self.make(rng.choice(KINDS), n) for n in range(count * seed, count * (seed + 1))
-        ]
+        streams = [self.make(rng.choice(KINDS), n) for n in range(count * seed, count * (seed + 1))]
         for stream in streams:
             if rng.random() < 0.2:
                 stream.on(lambda event: 1 / 0)

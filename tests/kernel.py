@@ -46,7 +46,10 @@ class TestKernel:
 
     def start(self, code: str, cell: str = "") -> str:
         """Starts a cell; one that has an id is a person's notebook's, else a program runs it."""
-        session, content = self.client.session, {"code": code, "silent": False, "stop_on_error": True}
+        session, content = (
+            self.client.session,
+            {"code": code, "silent": False, "stop_on_error": True},
+        )
         message = session.msg("execute_request", content, metadata={"cellId": cell} if cell else {})
         self.client.shell_channel.send(message)
         return message["header"]["msg_id"]

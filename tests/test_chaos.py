@@ -82,7 +82,7 @@ class Garbage:
     """What a page could say to its widgets, and what it could not."""
 
     KINDS = (
-        "hello history stop approve attend watch unseen forms bundle part open winner rerun ready posts"
+        "hello history stop approve attend watch unseen forms bundle module open winner rerun ready posts"
     ).split()
 
     def __init__(self, rng: random.Random) -> None:

@@ -303,7 +303,7 @@ def test_a_finished_stream_that_was_shown_is_free_to_go():
     del stream
     gc.collect()
     assert reference() is None
-    assert view.stream is None
+    assert view.stream.text == "".join(WORDS), "it can be had again"
     assert view.text == "".join(WORDS)
     state = view.get_state()
     assert "".join(e.get("text", "") for e in state["snapshot"]["events"]) == "".join(WORDS)

@@ -19,7 +19,15 @@ from nbstream.events import (
     stamp,
 )
 from nbstream.render.response import fold
-from nbstream.wire.frames import KERNEL_RATE, VIEW_RATE, FrameLog, frame_interval, history
+from nbstream.wire.frames import (
+    KERNEL_RATE,
+    PART,
+    VIEW_RATE,
+    FrameLog,
+    Shortener,
+    frame_interval,
+    history,
+)
 
 deltas = st.one_of(
     st.builds(TextDelta, st.integers(0, 2), st.text(), st.integers(0, 1)),
@@ -85,7 +93,7 @@ def test_who_has_everything_hears_a_beat_and_who_has_nonsense_hears_all():
     log.take()
     assert log.since(1) == {"kind": "beat", "n": 1}
     for have in (0, -1, 99):
-        assert log.since(have)["after"] == 0
+        assert log.since(have).get("after") == 0
 
 
 def test_half_a_surrogate_pair_does_not_cost_the_message():
@@ -111,3 +119,55 @@ def test_history_keeps_the_text_and_the_moments_and_stays_small():
     long = [stamp(TextDelta(0, "x"), n, n / 100) for n in range(60_000)]
     assert len(history(long)) <= 2001
     assert history([]) == []
+
+
+def test_the_pieces_of_a_long_answer_join_without_gaps_and_say_how_far_they_reach():
+    log = FrameLog()
+    for n in range(3):
+        for _ in range(PART - 1):
+            log.add(Usage(n, n))
+        log.take()
+    pieces = list(log.parts_since(0))
+    assert [(piece.get("after"), piece["n"]) for piece in pieces] == [(0, 1), (1, 2), (2, 3)]
+    assert [piece.get("until") for piece in pieces] == [3, 3, None]
+    assert log.snapshot().get("n") == 0
+    assert list(log.parts_since(3)) == [{"kind": "beat", "n": 3}]
+
+
+def longer(messages: list[dict]) -> list[dict]:
+    """What a page makes of short frames: each goes on with the delta that the one before ended with."""
+    last: dict = {}
+    frames = []
+    for message in messages:
+        if message["kind"] == "grow":
+            text, count, time, until = message["delta"]
+            name = "arguments" if last["type"] == "tool_call_delta" else "text"
+            event = {**last, name: text, "count": count, "time": time, "until": until}
+            message = {"kind": "frame", "n": message["n"], "events": [event]}
+        last = message["events"][-1]
+        frames.append(message)
+    return frames
+
+
+@given(st.lists(deltas, max_size=40), st.data())
+def test_short_frames_say_the_same(events, data):
+    events = run_of(events)
+    log, shorter, sent = FrameLog(), Shortener(), []
+    for event in events:
+        log.add(event)
+        if data.draw(st.booleans()) and (frame := log.take()):
+            sent.append(json.loads(json.dumps(shorter(frame))))
+    if frame := log.take():
+        sent.append(json.loads(json.dumps(shorter(frame))))
+    assert same(received(longer(sent)), events)
+
+
+def test_a_frame_that_goes_on_says_little_more_than_its_text():
+    log, shorter = FrameLog(), Shortener()
+    sizes = []
+    for n in range(3):
+        log.add(stamp(TextDelta(0, "word "), 1000 + n, 12.3456))
+        frame = log.take()
+        assert frame is not None
+        sizes.append(len(json.dumps(shorter(frame))))
+    assert sizes[1] == sizes[2] < sizes[0] / 1.5

@@ -1,10 +1,12 @@
 import type { FromKernel } from "../src/protocol/frames";
-import type { Model } from "../src/protocol/model";
 import type { ToKernel } from "../src/protocol/requests";
 import type { StreamTraits } from "../src/protocol/traits";
+import type { Model } from "../src/run/model";
 
 const TRAITS: StreamTraits = {
+  kind: "",
   uid: "u1",
+  model: "",
   bundle: "b1",
   runtime: "IPY_MODEL_r1",
   children: [],

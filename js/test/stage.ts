@@ -1,9 +1,11 @@
 import "../src/entries/nbstream.css";
+import * as chartModule from "../src/chart/module";
 import { widgetKinds } from "../src/entries/kinds";
 import { Registry } from "../src/host/registry";
+import type { LoadModule } from "../src/markdown";
 import type { WireEvent } from "../src/protocol/events";
 import type { FromKernel } from "../src/protocol/frames";
-import type { Metrics } from "../src/protocol/metrics";
+import type { Figures } from "../src/protocol/metrics";
 import type { StreamTraits } from "../src/protocol/traits";
 import { FakeModel } from "./fake_model";
 
@@ -20,7 +22,7 @@ export const text = (text: string, block = 0): WireEvent => ({
   time: 1,
 });
 
-export const METRICS: Metrics = {
+export const METRICS: Partial<Figures> = {
   ttft: 0.3,
   elapsed: 8.6,
   output_tokens: 412,
@@ -33,6 +35,10 @@ export async function painted(): Promise<void> {
   for (let i = 0; i < 2; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
 }
 
+/** What the kernel would send, as far as these tests need it. */
+export const loadModule: LoadModule = (name) =>
+  name === "chart" ? Promise.resolve(chartModule) : Promise.reject(new Error("no kernel to ask"));
+
 let registry: Registry | undefined;
 let uids = 0;
 
@@ -44,10 +50,7 @@ export class Stage {
   #show: (el: HTMLElement, signal: AbortSignal) => void;
 
   constructor(traits: Partial<StreamTraits> = {}) {
-    registry ??= new Registry(
-      document,
-      widgetKinds(() => Promise.reject(new Error("no kernel to ask"))),
-    );
+    registry ??= new Registry(document, widgetKinds(loadModule));
     this.model = new FakeModel({ uid: `stage-${++uids}`, ...traits });
     const widget = {
       model: this.model,
@@ -79,7 +82,7 @@ export class Stage {
     return { el, root: el.querySelector(".nbstream") as HTMLElement, remove };
   }
 
-  send(events: WireEvent[], metrics?: Metrics): void {
+  send(events: WireEvent[], metrics?: Partial<Figures>): void {
     this.#n += 1;
     this.model.say({ kind: "frame", n: this.#n, events, ...(metrics ? { metrics } : {}) });
   }

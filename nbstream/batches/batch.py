@@ -10,9 +10,11 @@ from typing import Any, Self
 
 from nbstream import host
 from nbstream.events.errors import NbstreamError, StreamTimeoutError
+from nbstream.fold.transcript import Status
 from nbstream.render.response import Response
 from nbstream.runs.portal import portal
 from nbstream.runs.stream import Stream
+from nbstream.wire.protocol import BatchState
 
 from .together import Together
 
@@ -150,4 +152,10 @@ class StreamBatch(Together):
         )
 
 
-_LETTERS = {"pending": ".", "running": "r", "done": "d", "error": "e", "stopped": "s"}
+_LETTERS: dict[Status, BatchState] = {
+    "pending": ".",
+    "running": "r",
+    "done": "d",
+    "error": "e",
+    "stopped": "s",
+}

@@ -40,7 +40,11 @@ class Series:
         return [self.width, first, *self.counts[first:]]
 
 
-_STEP = math.log(1.25)
+#: Waits are counted in bins, each this much wider than the one before; bin b ends at `GAP_BIN` × `GAP_GROWTH`^b
+#: seconds.
+GAP_BIN = 0.0001
+GAP_GROWTH = 1.25
+_STEP = math.log(GAP_GROWTH)
 
 
 class Gaps:
@@ -66,7 +70,7 @@ class Gaps:
             if len(self._kept) > self.MOST:
                 self._kept = self._kept[::2]
                 self._stride *= 2
-        place = max(0, math.ceil(math.log(gap / 1e-4) / _STEP)) if gap > 0 else 0
+        place = max(0, math.ceil(math.log(gap / GAP_BIN) / _STEP)) if gap > 0 else 0
         self._bins[place] = self._bins.get(place, 0) + 1
         self.count += 1
         self.total += gap
@@ -86,9 +90,9 @@ class Gaps:
             found.append(values[low] + (values[high] - values[low]) * (at - low))
         return found
 
-    def histogram(self) -> list[list[int]]:
-        """[bin, count] of each bin that is not empty; bin b ends at 0.0001 × 1.25^b seconds."""
-        return [[place, self._bins[place]] for place in sorted(self._bins)]
+    def histogram(self) -> list[tuple[int, int]]:
+        """[bin, count] of each bin that is not empty."""
+        return [(place, self._bins[place]) for place in sorted(self._bins)]
 
 
 class CurrentRate:

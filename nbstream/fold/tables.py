@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
+from nbstream.events import FinishReason
 from nbstream.events.errors import UsageError
+
+from .iteration import TokenSource
+from .transcript import Status
 
 
 def to_pandas(rows: Sequence[dict[str, Any]]) -> Any:
@@ -17,18 +21,33 @@ def to_pandas(rows: Sequence[dict[str, Any]]) -> Any:
     return pandas.DataFrame(list(rows))
 
 
-#: What a table says of a stream, in this order.
-COLUMNS = ("ttft", "tokens_per_second", "output_tokens", "cost", "elapsed")
+class Row(TypedDict):
+    """What a table says of a stream: times in seconds, cost in US dollars, null where unknown."""
+
+    name: str
+    model: str
+    status: Status
+    ttft: float | None
+    tokens_per_second: float | None
+    output_tokens: int
+    cost: float | None
+    elapsed: float | None
+    token_source: TokenSource
+    finish_reason: FinishReason | None
 
 
-def row_of(name: str, stream: Any) -> dict[str, Any]:
-    """A stream's row: times in seconds, cost in US dollars, None where unknown."""
+def row_of(name: str, stream: Any) -> Row:
+    metrics = stream.metrics
     return {
         "name": name,
         "model": stream.source.model,
         "status": stream.status,
-        **{column: getattr(stream.metrics, column) for column in COLUMNS},
-        "token_source": stream.metrics.token_source,
+        "ttft": metrics.ttft,
+        "tokens_per_second": metrics.tokens_per_second,
+        "output_tokens": metrics.output_tokens,
+        "cost": metrics.cost,
+        "elapsed": metrics.elapsed,
+        "token_source": metrics.token_source,
         "finish_reason": stream.finish_reason,
     }
 

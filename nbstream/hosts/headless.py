@@ -71,7 +71,7 @@ def prepare() -> None:
 async def _settled() -> None:
     try:
         with _interrupts() as interrupted:
-            while _waiting() and not interrupted():
+            while _waiting() and not interrupted():  # noqa: ASYNC110 (outputs settle on other threads)
                 await asyncio.sleep(_INTERVAL)
             if interrupted():
                 _release()

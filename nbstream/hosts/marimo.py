@@ -39,6 +39,9 @@ class Marimo:
                 return _html(shown._repr_mimebundle_())
         return repr(shown)
 
+    def holds(self, stream: Stream) -> bool:
+        return True
+
 
 def _stream(stream: Stream) -> object:
     from nbstream.widgets.marimo import MarimoView

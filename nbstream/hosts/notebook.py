@@ -52,6 +52,11 @@ class Notebook:
             case _:
                 self.present(shown)
 
+    def holds(self, stream: Stream) -> bool:
+        from .held import is_held
+
+        return is_held(stream, shell().user_ns)
+
 
 def _stream(stream: Stream, options: dict[str, Any]) -> None:
     """Options: format ("markdown", "text", "code", "json"), thinking ("auto", "hidden"), chart (False,

@@ -51,6 +51,9 @@ class Script:
                 shown.result()
                 print(shown)
 
+    def holds(self, stream: Stream) -> bool:
+        return True
+
 
 def _print(stream: Stream, note: str = "", thinking: str = "auto", **_: Any) -> None:
     from .terminal import TerminalView

@@ -88,6 +88,11 @@ class Log:
             self.events.close()
 
     @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for more, or for the end."""
+        return bool(self._waiters or self._end_waiters)
+
+    @property
     def pending(self) -> bool:
         """Whether a follower that hears on a thread of its own has not heard everything yet."""
         return any(getattr(follower, "pending", False) for follower in self._followers)

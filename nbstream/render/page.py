@@ -19,11 +19,12 @@ from nbstream.fold.metrics import Metrics
 from nbstream.fold.transcript import Transcript
 from nbstream.wire.bundle import bundled
 from nbstream.wire.frames import figures, history
+from nbstream.wire.protocol import Format, ModuleName, SavedPage
 
 from .saved import to_html
 
 _FENCE = re.compile(r"^[ >]*(?:```+|~~~+)[ ]*([^\s`]+)", re.MULTILINE)
-#: Languages of code blocks that need no further part.
+#: Languages of code blocks that need no further module.
 _KNOWN = frozenset(
     "python py javascript js typescript ts json bash sh shell yaml yml html xml r diff text".split()
 )
@@ -56,17 +57,17 @@ def to_page(
     transcript: Transcript,
     metrics: Metrics,
     events: Sequence[StreamEvent],
-    format: str = "markdown",
+    format: Format = "markdown",
 ) -> str:
     """The run so far as a whole document. `format`: how the answer reads, "markdown" or "json"."""
     script = bundled("saved.js")
     now = events[-1].time if events else 0.0
     texts = "\n".join((transcript.text, transcript.thinking))
-    saved = {
+    saved: SavedPage = {
         "code": bundled("nbstream.js"),
         "css": bundled("nbstream.css"),
         "options": {"chart": "open", "title": transcript.title, "format": format},
-        "parts": {name: bundled(f"part-{name}.js") for name in _parts(texts)},
+        "modules": {name: bundled(f"module-{name}.js") for name in _modules(texts)},
         "events": history(events),
         "metrics": figures(metrics, now),
         "samples": metrics.series.since(0, 0),
@@ -92,8 +93,13 @@ def _policy(script: str) -> str:
     )
 
 
-def _parts(text: str) -> list[str]:
-    """What the text may need beyond the first load: formulas, rarer languages."""
+def _modules(text: str) -> list[ModuleName]:
+    """What the page needs beyond the first load: the chart, perhaps formulas, rarer languages."""
     languages = {name.lower() for name in _FENCE.findall(text)}
     formulas = bool(re.search(r"\$|\\\(|\\\[", text)) or "math" in languages
-    return ["math"] * formulas + ["languages"] * bool(languages - _KNOWN)
+    wanted: dict[ModuleName, bool] = {
+        "chart": True,
+        "math": formulas,
+        "languages": bool(languages - _KNOWN),
+    }
+    return [name for name, needed in wanted.items() if needed]

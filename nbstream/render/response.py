@@ -13,6 +13,7 @@ from nbstream.fold.parts import Step, ToolPart
 from nbstream.fold.transcript import Status, Transcript
 from nbstream.logs.event_list import EventList
 from nbstream.logs.recording import write_recording
+from nbstream.wire.protocol import Format
 
 from .page import to_page
 from .saved import to_html, to_markdown, to_text
@@ -25,7 +26,7 @@ class Answer:
     metrics: Metrics
     events: EventList
     #: How the answer reads: "markdown", or "json" where it is a value.
-    format: str = "markdown"
+    format: Format = "markdown"
 
     @property
     def status(self) -> Status:

@@ -21,6 +21,7 @@ from nbstream.fold.recap import Recap
 from nbstream.fold.transcript import Transcript, paragraph_break
 
 from .picture import chart_html
+from .pieces import definitions_of, pieces_of
 from .urls import is_inline_image, is_safe_link, is_web_address
 
 if TYPE_CHECKING:
@@ -328,7 +329,10 @@ def _indented(value: Any) -> str:
 
 
 def _rendered(markdown: str) -> Markup:
-    return Markup(_markdown().render(markdown))
+    parser, env = _markdown(), {}
+    if definitions := definitions_of(markdown):
+        parser.parse(definitions, env)
+    return Markup("".join(parser.render(piece, env) for piece in pieces_of(markdown)))
 
 
 @lru_cache(maxsize=1)

@@ -73,7 +73,7 @@ class Stream(Answer):
         self._lock = threading.Lock()
         self._home: asyncio.AbstractEventLoop | None = None
         self._writer: Writer | None = None
-        follows = isinstance(self.log, FollowedFile)
+        follows = isinstance(self.log, FollowedFile) or self.log.ended
         # What another process runs has begun, and is not ours to stop by being dropped.
         self._started = self._detached = follows
         if not follows:
@@ -82,16 +82,17 @@ class Stream(Answer):
         self.log.follow(_weakly(self))
 
     @staticmethod
-    def following(log: FollowedFile) -> Stream:
-        """The run that another process writes into a file: its times, numbers and ids are the writer's."""
-        log.poll()
+    def following(log: Log) -> Stream:
+        """A run that somebody else writes, or that has ended: its times, numbers and ids are the writer's."""
+        if isinstance(log, FollowedFile):
+            log.poll()
         first = log.events[0] if log.events else None
         model, provider = (first.model, first.provider) if isinstance(first, RunStart) else ("", "")
         source = Source(events=_nothing, model=model, provider=provider)
         stream = Stream(source, title=getattr(first, "title", ""), log=log)
         for event in log.events:
             stream._fold(event)
-        if not log.ended:
+        if isinstance(log, FollowedFile) and not log.ended:
             loop, reference = portal(), weakref.ref(stream)
             loop.call_soon_threadsafe(lambda: loop.create_task(_read_on(reference, log)))
         return stream

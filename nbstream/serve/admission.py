@@ -34,7 +34,7 @@ class Refused(Exception):
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.headers = headers or {}
+        self.headers: dict[str, str] = headers or {}
 
 
 def admit(request: Any, token: str | None) -> None:

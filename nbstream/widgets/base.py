@@ -11,16 +11,17 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import anywidget
 import ipywidgets
 import msgspec
 import traitlets as t
 
-from nbstream.wire.bundle import bundle_id, bundled, front_end
+from nbstream.wire.bundle import bundle, bundle_id, bundled, front_end
+from nbstream.wire.protocol import AskForms, Posts, Ready, RuntimeRequest, WidgetKind, request
 
-Message = dict[str, Any]
+Message = Mapping[str, Any]
 
 
 class Runtime(anywidget.AnyWidget):
@@ -40,13 +41,13 @@ class Runtime(anywidget.AnyWidget):
         super().__init__(bundle=bundle_id())
         hear_while_busy(self)
         self.on_msg(self._heard)
-        send(self, front_end({"kind": "bundle"}) or {})
+        send(self, bundle())
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
         if (answer := front_end(message)) is not None:
             send(self, answer)
-        elif isinstance(message, dict) and message.get("kind") == "ready":
-            self.hydrates = message.get("hydrates") is True
+        elif isinstance(ready := request(message, RuntimeRequest), Ready):
+            self.hydrates = ready.hydrates
 
     @classmethod
     def shared(cls) -> Runtime:
@@ -63,7 +64,7 @@ class PageWidget(anywidget.AnyWidget):
     `children` are the model ids of those it shows: some hosts load a widget only when another asks for it.
     """
 
-    kind = t.Enum(["", "group", "batch", "chart", "table"], "", read_only=True).tag(sync=True)
+    kind = t.Enum(get_args(WidgetKind), "", read_only=True).tag(sync=True)
     children = t.List(t.Unicode()).tag(sync=True)
     uid = t.Unicode(read_only=True).tag(sync=True)
     bundle = t.Unicode().tag(sync=True)
@@ -72,7 +73,7 @@ class PageWidget(anywidget.AnyWidget):
     #: Sends the saved forms to the output again; None where there is no such output.
     renew: Callable[[], None] | None = None
 
-    _kind = ""
+    _kind: WidgetKind = ""
     _layout: ipywidgets.Layout | None = None
 
     def __init__(self, **traits: Any) -> None:
@@ -93,7 +94,7 @@ class PageWidget(anywidget.AnyWidget):
         # Where the page's widgets cannot reach each other, each is asked for the front end itself.
         if (answer := front_end(message)) is not None:
             send(self, answer)
-        elif isinstance(message, dict) and message.get("kind") == "forms" and self.renew:
+        elif self.renew is not None and request(message, AskForms) is not None:
             self.renew()
 
     @t.default("kind")
@@ -130,7 +131,7 @@ def send(widget: anywidget.AnyWidget, message: Message) -> None:
         # Half of a small message is the header of the request that it belongs to, and its own. Such a page
         # needs neither: it finds the view by its comm.
         kernel.session.send(
-            kernel.iopub_socket, "comm_msg", content, ident=comm.topic, header=_header(kernel)
+            kernel.iopub_socket, "comm_msg", content, ident=b"comm", header=_header(kernel)
         )
     else:
         parent = kernel.get_parent()
@@ -141,8 +142,9 @@ def send_all(messages: Mapping[PageWidget, Message]) -> None:
     """Send a message to each of several widgets: as one, where their page takes that."""
     runtime = Runtime._shared
     if len(messages) > 1 and runtime is not None and runtime.hydrates:
-        posts = {widget.uid: message for widget, message in messages.items()}
-        send(runtime, {"kind": "posts", "posts": posts})
+        by_uid = {widget.uid: message for widget, message in messages.items()}
+        posts: Posts = {"kind": "posts", "posts": by_uid}
+        send(runtime, posts)
         return
     for widget, message in messages.items():
         send(widget, message)
@@ -163,7 +165,7 @@ def _header(kernel: Any) -> dict[str, str]:
     The session has to be the kernel's: JupyterLab takes another one for a kernel that was started anew, and
     drops what it has not handled yet.
     """
-    number = f"nbstream-{next(_numbers)}"
+    number = f"n{next(_numbers)}"
     session = kernel.session.session
     return {
         "msg_id": number,

@@ -12,6 +12,7 @@ import traitlets as t
 
 from nbstream.batches.batch import StreamBatch
 from nbstream.render.saved import marker
+from nbstream.wire.protocol import BatchRequest, Open, Progress, Stop, request
 
 from .base import PageWidget
 from .stream import StreamView
@@ -78,7 +79,7 @@ class BatchView(PageWidget):
         while len(self._seen) > 2 and now - self._seen[0][0] > RATE_SECONDS:
             self._seen.popleft()
         since, before = (0.0, 0) if batch.ended else self._seen[0]
-        figures: dict[str, Any] = {"tokens": tokens, "elapsed": round(now, 2)}
+        figures: Progress = {"tokens": tokens, "elapsed": round(now, 2)}
         if now > since:
             figures["tokens_per_second"] = round((tokens - before) / (now - since), 1)
         costs = [stream.metrics.cost for stream in batch.streams if stream.ended]
@@ -93,21 +94,22 @@ class BatchView(PageWidget):
                 callback()
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
-        if not isinstance(message, dict):
-            return
-        if message.get("kind") == "stop":
-            self.batch.stop()
-        elif message.get("kind") == "open":
-            index = message.get("index")
-            known = isinstance(index, int) and 0 <= index < len(self.batch.streams)
-            old, self._shown = self._shown, None
-            if known:
-                self._shown = self.pane(self.batch.streams[index])  # type: ignore[index]
-            with self.hold_sync():
-                self.opened = self._shown.uid if self._shown else ""
-                self.children = [self._shown.model_id] if self._shown else []
-            if old is not None:
-                old.close()
+        match request(message, BatchRequest):
+            case Stop():
+                self.batch.stop()
+            case Open(index):
+                self._open(index)
+
+    def _open(self, index: int | None) -> None:
+        old, self._shown = self._shown, None
+        if index is not None and 0 <= index < len(self.batch.streams):
+            self._shown = self.pane(self.batch.streams[index])
+            self._shown.stops_unseen = False
+        with self.hold_sync():
+            self.opened = self._shown.uid if self._shown else ""
+            self.children = [self._shown.model_id] if self._shown else []
+        if old is not None:
+            old.close()
 
     def forms(self) -> dict[str, Any]:
         """The saved forms of the batch as it is now."""

@@ -13,6 +13,7 @@ from nbstream.events import StreamEvent
 from nbstream.fold.tables import names_of, row_of
 from nbstream.runs.portal import portal
 from nbstream.runs.stream import Stream
+from nbstream.wire.protocol import AskPoints, ChartMessage, Clear, Point, request
 
 from .base import PageWidget
 
@@ -44,7 +45,7 @@ class RateChart(PageWidget):
 
     def __init__(self, *streams: Stream, **traits: Any) -> None:
         self._points: dict[str, list[tuple[float, float]]] = {}
-        self._new: list[list[float]] = []
+        self._new: list[Point] = []
         self._began: float | None = None
         self._sending = False
         self._lock = threading.Lock()
@@ -81,7 +82,7 @@ class RateChart(PageWidget):
         """Take all points away."""
         with self._lock:
             self._points, self._new, self._began = {}, [], None
-        self.send({"kind": "clear"})
+        self._tell(_CLEAR)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The points ride only in a full state, as a reloaded page asks for it."""
@@ -91,7 +92,7 @@ class RateChart(PageWidget):
                 state["snapshot"] = self._all()
         return state
 
-    def _all(self) -> list[list[float]]:
+    def _all(self) -> list[Point]:
         places = {name: place for place, name in enumerate(self.series)}
         return [
             [places[name], at, value]
@@ -103,14 +104,20 @@ class RateChart(PageWidget):
         with self._lock:
             points, self._new, self._sending = self._new, [], False
         if points and self.comm is not None:
-            self.send({"kind": "points", "points": points})
+            self._tell({"kind": "points", "points": points})
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
-        if isinstance(message, dict) and message.get("kind") == "hello":
+        if request(message, AskPoints) is not None:
             with self._lock:
                 points = self._all()
-            self.send({"kind": "clear"})
-            self.send({"kind": "points", "points": points})
+            self._tell(_CLEAR)
+            self._tell({"kind": "points", "points": points})
+
+    def _tell(self, message: ChartMessage) -> None:
+        self.send(message)
+
+
+_CLEAR: Clear = {"kind": "clear"}
 
 
 class MetricsTable(PageWidget):

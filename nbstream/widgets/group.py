@@ -11,6 +11,7 @@ import traitlets as t
 from nbstream.batches.group import StreamGroup
 from nbstream.render.picture import chart_html
 from nbstream.render.saved import marker, to_html, to_markdown, to_text
+from nbstream.wire.protocol import GroupRequest, PickWinner, Rerun, Stop, request
 
 from .base import PageWidget
 from .stream import StreamView
@@ -96,16 +97,14 @@ class GroupView(PageWidget):
         self._look()
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
-        if not isinstance(message, dict):
-            return
-        kind, index = message.get("kind"), message.get("index")
-        known = isinstance(index, int) and 0 <= index < len(self.views)
-        if kind == "stop":
-            self.group.stop()
-        elif kind == "rerun" and known:
-            self.group.rerun(index)  # type: ignore[arg-type]
-        elif kind == "winner":
-            self.group.pick(index if known else None)
+        match request(message, GroupRequest):
+            case Stop():
+                self.group.stop()
+            case Rerun(index) if 0 <= index < len(self.views):
+                self.group.rerun(index)
+            case PickWinner(index):
+                known = index is not None and 0 <= index < len(self.views)
+                self.group.pick(index if known else None)
 
     def _html(self) -> str:
         rows = self._rows()

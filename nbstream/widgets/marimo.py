@@ -7,7 +7,7 @@ from typing import Any
 
 from nbstream.runs.stream import Stream
 from nbstream.wire.bundle import bundle_id, bundled
-from nbstream.wire.frames import Frame
+from nbstream.wire.protocol import Frame
 
 from .base import PageWidget
 from .batch import BatchView
@@ -31,8 +31,8 @@ class Pane(StreamView):
         self._esm = ""
         return {"bundle": bundle_id()}
 
-    def next_message(self) -> Frame | None:
-        if (frame := super().next_message()) is None:
+    def next_frame(self) -> Frame | None:
+        if (frame := super().next_frame()) is None:
             return None
         now = time.monotonic()
         if now >= self._due or frame["events"][-1]["type"] == "run_end":

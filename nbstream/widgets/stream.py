@@ -5,26 +5,48 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, get_args
 
 import msgspec
 import traitlets as t
 
+from nbstream import host
 from nbstream.config import setting
 from nbstream.events import RunEnd, StreamEvent
 from nbstream.fold.metrics import Metrics
-from nbstream.fold.transcript import Transcript
+from nbstream.fold.transcript import Status, Transcript
 from nbstream.render.saved import to_html, to_markdown, to_text
 from nbstream.runs.portal import aside, on_portal, portal
 from nbstream.runs.pricing import cost_of
 from nbstream.runs.stream import Stream
-from nbstream.wire.frames import DETAILS, Frame, FrameLog, figures, history
+from nbstream.wire.frames import FrameLog, Shortener, figures, history
+from nbstream.wire.protocol import (
+    DETAILS,
+    Ack,
+    Approve,
+    AskHistory,
+    Beat,
+    Frame,
+    Grow,
+    Hello,
+    History,
+    Measured,
+    Seen,
+    Snapshot,
+    Stop,
+    ToKernel,
+    Unseen,
+    Watch,
+    request,
+)
 
 from .base import PageWidget, kernel_is_deaf, send
 from .ticker import ticker
 
 #: Seconds between two updates of the figures in the status line.
 METRICS_INTERVAL = 0.25
+#: Seconds in which another page may say that it sees a run.
+GRACE = 2.0
 
 
 class StreamView(PageWidget):
@@ -34,9 +56,7 @@ class StreamView(PageWidget):
     While the stream runs the view holds it; after that, what it shows is packed, and the stream is free to go.
     """
 
-    status = t.Enum(
-        ["pending", "running", "done", "stopped", "error"], "pending", read_only=True
-    ).tag(sync=True)
+    status = t.Enum(get_args(Status), "pending", read_only=True).tag(sync=True)
     model = t.Unicode(read_only=True).tag(sync=True)
     interruptible = t.Bool(False, read_only=True).tag(sync=True)
     options = t.Dict().tag(sync=True)
@@ -46,11 +66,16 @@ class StreamView(PageWidget):
     usage = t.Dict(allow_none=True, read_only=True)
     metrics = t.Dict(read_only=True)
 
+    #: Whether the run is stopped when nobody can see it any more, nor hold it.
+    stops_unseen = True
+    _open: ClassVar[weakref.WeakSet[StreamView]] = weakref.WeakSet()
+
     def __init__(self, stream: Stream, **options: Any) -> None:
         self._stream: Stream | None = stream
         self._weak = weakref.ref(stream)
         self._log = stream.log
         self.frames = FrameLog(stream.events)
+        self._shorter = Shortener()
         self._metrics_sent = 0.0
         self._measurements = 0
         self._sampled = (0, 0)
@@ -58,15 +83,25 @@ class StreamView(PageWidget):
         self._final: bytes | None = None
         self._when_ended: list[Callable[[], None]] = []
         self._begun = repr(stream)
+        self._unseen: object | None = None
         super().__init__(options={"title": stream.title, **options})
         self.set_trait("model", stream.source.model)
         self.set_trait("interruptible", kernel_is_deaf())
         self.on_msg(self._heard)
+        StreamView._open.add(self)
         self._follow()
 
     @property
-    def stream(self) -> Stream | None:
-        """The stream; None once it has ended and nobody holds it any more."""
+    def stream(self) -> Stream:
+        """The stream. Once it has ended and nobody holds it any more, another one of the same events."""
+        stream = self._held
+        if stream is None:
+            stream = Stream.following(self._log)
+            self._weak = weakref.ref(stream)
+        return stream
+
+    @property
+    def _held(self) -> Stream | None:
         return self._stream or self._weak()
 
     def release(self) -> None:
@@ -76,6 +111,7 @@ class StreamView(PageWidget):
 
     def close(self) -> None:
         ticker.forget(self)
+        StreamView._open.discard(self)
         self._stream = None
         super().close()
 
@@ -122,7 +158,7 @@ class StreamView(PageWidget):
             state["snapshot"] = self._snapshot()
         return state
 
-    def _snapshot(self, whole: bool = False) -> dict[str, Any]:
+    def _snapshot(self, whole: bool = False) -> Snapshot:
         return {**self.frames.snapshot(whole), **self._measured(everything=True)}
 
     # ── kernel to view ────────────────────────────────────────────────────────
@@ -151,18 +187,23 @@ class StreamView(PageWidget):
                 self.set_trait("status", "running")
             ticker.news(self, event)
 
-    def next_message(self) -> Frame | None:
+    def next_message(self) -> Frame | Grow | None:
         """The next frame, with the figures now and then; None where there is nothing new."""
-        if self.comm is None or (frame := self.frames.take()) is None:
+        frame = self.next_frame()
+        if frame is None:
             return None
+        message = self._shorter(frame)
         now = time.monotonic()
         last = frame["events"][-1]["type"] == "run_end"
         if last or now - self._metrics_sent >= METRICS_INTERVAL:
             self._metrics_sent = now
-            frame.update(self._measured())
-        return frame
+            return {**message, **self._measured()}  # type: ignore[return-value]
+        return message
 
-    def beat(self) -> Frame:
+    def next_frame(self) -> Frame | None:
+        return None if self.comm is None else self.frames.take()
+
+    def beat(self) -> Beat:
         return {"kind": "beat", "n": self.frames.n}
 
     def flush(self) -> None:
@@ -171,7 +212,7 @@ class StreamView(PageWidget):
             send(self, message)
 
     def _end(self) -> None:
-        stream = self.stream
+        stream = self._held
         if self._final is not None or stream is None:
             return
         ticker.forget(self)
@@ -194,17 +235,17 @@ class StreamView(PageWidget):
         for callback in callbacks:
             callback()
 
-    def _figures(self, stream: Stream) -> Frame:
+    def _figures(self, stream: Stream) -> Measured:
         """All figures and samples as they are now."""
         metrics = stream.metrics
         now = self._log.events[-1].time if self._log.events else 0.0
         return {"metrics": figures(metrics, now), "samples": metrics.series.since(0, 0)}
 
-    def _measured(self, everything: bool = False) -> Frame:
+    def _measured(self, everything: bool = False) -> Measured:
         """Figures and samples: those that are new since the last frame, or all."""
         if self._final is not None:
             return msgspec.json.decode(self._final)
-        stream = self.stream
+        stream = self._held
         if stream is None:
             return {}
         if everything:
@@ -226,22 +267,45 @@ class StreamView(PageWidget):
     # ── view to kernel ────────────────────────────────────────────────────────
 
     def _heard(self, _: Any, message: Any, _buffers: Any) -> None:
-        stream = self.stream
-        kind = message.get("kind") if isinstance(message, dict) else None
-        if stream is not None:
+        stream = self._held
+        said = request(message, ToKernel)
+        if stream is not None and not isinstance(said, Unseen):
             stream.attend()
-        if kind == "hello":
-            have = message.get("have")
-            self._say_again(have if isinstance(have, int) else 0)
-        elif kind == "history":
-            aside(lambda: send(self, {"kind": "history", "events": history(self._log.events)}))
-        elif kind == "stop":
-            if stream is not None:
-                stream.stop()
-            send(self, {"kind": "ack", "action": "stop"})
-        elif kind == "approve" and stream is not None:
-            question = message.get("approval_id") or message.get("call_id")
-            stream.approve(str(question), message.get("decision") == "approved")
+        match said:
+            case Watch():
+                self._unseen = None
+            case Unseen() if stream is not None and self.stops_unseen:
+                self._ask_who_sees()
+            case Hello(have):
+                self._say_again(have)
+            case AskHistory():
+                aside(self._tell_history)
+            case Stop():
+                if stream is not None:
+                    stream.stop()
+                heard: Ack = {"kind": "ack", "action": "stop"}
+                send(self, heard)
+            case Approve(call_id, decision, approval_id) if stream is not None:
+                stream.approve(approval_id or call_id, decision == "approved")
+
+    def _ask_who_sees(self) -> None:
+        """A page has lost its views. Where no other has one, the run may be nobody's."""
+        self._unseen = asked = object()
+        question: Seen = {"kind": "seen"}
+        send(self, question)
+        portal().call_soon_threadsafe(portal().call_later, GRACE, self._let_go, asked)
+
+    def _let_go(self, asked: object) -> None:
+        stream = self._held
+        if stream is None or stream.ended or self._unseen is not asked:
+            return
+        others = [each for each in list(StreamView._open) if each.stream is stream]
+        if all(each._unseen is not None for each in others) and not host.holds(stream):
+            stream.stop()
+
+    def _tell_history(self) -> None:
+        told: History = {"kind": "history", "events": history(self._log.events)}
+        send(self, told)
 
     def _say_again(self, have: int) -> None:
         """Send what the page is missing: piece by piece, so that a long run holds nobody up."""
@@ -252,9 +316,9 @@ class StreamView(PageWidget):
             nonlocal first
             piece = next(pieces, None)
             if piece is not None:
-                figures = self._measured(everything=True) if first else {}
+                measured = self._measured(everything=True) if first else {}
                 first = False
-                send(self, {**piece, **figures})
+                send(self, {**piece, **measured})
                 portal().call_soon(go_on)
 
         if on_portal():

@@ -16,6 +16,9 @@ from .base import Message, PageWidget, send_all
 #: Seconds between two signs of life of a view that has nothing new to say.
 BEAT_INTERVAL = 1.0
 
+#: What would wait no longer than this, in seconds, goes at once.
+SLACK = 0.002
+
 #: The part of the time that may be spent on making and sending frames.
 SHARE = 0.2
 
@@ -71,7 +74,7 @@ class Ticker:
         interval = max(frame_interval(len(self._running)), self._cost / SHARE)
         delay = max(self._last + interval - time.monotonic(), wait)
         loop = portal()
-        if delay > 0:
+        if delay > SLACK:
             loop.call_later(delay, self._tick)
         else:
             loop.call_soon(self._tick)

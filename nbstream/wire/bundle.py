@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from nbstream.events.errors import UsageError
 
+from .protocol import AskBundle, AskModule, Bundle, Module, ModuleName, RuntimeRequest, request
+
 _STATIC = Path(__file__).parents[1] / "static"
-_PARTS = ("math", "languages")
 
 
 def bundled(name: str) -> str:
@@ -25,16 +25,23 @@ def bundled(name: str) -> str:
 
 def bundle_id() -> str:
     """Changes whenever the front end does: two of them may meet in one page."""
-    return sha256((bundled("nbstream.js") + bundled("nbstream.css")).encode()).hexdigest()[:12]
+    files = ("nbstream.js", "nbstream.css", "module-chart.js")
+    return sha256("".join(map(bundled, files)).encode()).hexdigest()[:12]
 
 
-def front_end(message: Any) -> dict[str, Any] | None:
-    """The answer to a page that asks for the front end, or for a part that only some answers need."""
-    if not isinstance(message, dict):
-        return None
-    kind, name = message.get("kind"), message.get("name")
-    if kind == "bundle":
-        return {"kind": kind, "code": bundled("nbstream.js"), "css": bundled("nbstream.css")}
-    if kind == "part" and name in _PARTS:
-        return {"kind": kind, "name": name, "code": bundled(f"part-{name}.js")}
+def bundle() -> Bundle:
+    return {"kind": "bundle", "code": bundled("nbstream.js"), "css": bundled("nbstream.css")}
+
+
+def module(name: ModuleName) -> Module:
+    return {"kind": "module", "name": name, "code": bundled(f"module-{name}.js")}
+
+
+def front_end(message: object) -> Bundle | Module | None:
+    """The answer to a page that asks for the front end, or for a module that only some answers need."""
+    match request(message, RuntimeRequest):
+        case AskBundle():
+            return bundle()
+        case AskModule(name):
+            return module(name)
     return None

@@ -26,15 +26,16 @@ from nbstream.events import (
 from nbstream.fold.metrics import Metrics
 from nbstream.logs.event_list import EventList
 
+from .protocol import Beat, Figures, Frame, Frames, Grow, News, Snapshot, WireEvent
+
 #: Frames per second for one view, and for all the views of a kernel together. A kernel whose page takes the
 #: frames of all its views in one message sends as many messages as one view has frames.
-VIEW_RATE = 55.0
+VIEW_RATE = 48.0
 KERNEL_RATE = 240.0
 
 #: Events that are merged into one message: some ten milliseconds of work.
 PART = 8192
 
-Frame = dict[str, Any]
 Mergeable = TextDelta | ThinkingDelta | RefusalDelta | ToolCallDelta
 
 
@@ -43,31 +44,27 @@ def frame_interval(views: int) -> float:
     return max(1 / VIEW_RATE, views / KERNEL_RATE)
 
 
-def figures(metrics: Metrics, time: float) -> dict[str, Any]:
+def figures(metrics: Metrics, time: float) -> News:
     """The figures a view shows, `time` seconds into the run; what is unknown is left out."""
-    shown: dict[str, Any] = metrics.to_dict()
-    del shown["stalls"], shown["iterations"], shown["wait_time"]
-    shown["current_rate"] = metrics.current_rate(time) if metrics.elapsed is None else None
-    if metrics.stalls:
-        shown["stall_spans"] = [[round(at, 3), round(gap, 3)] for at, gap in metrics.stalls]
-    if metrics.iterations:
-        shown["iteration_spans"] = [
-            [each.step, each.number, each.start, each.first, each.last]
+    known = metrics.to_dict()
+    shown = Figures(
+        **{name: known[name] for name in Figures.__struct_fields__ if name in known},
+        current_rate=metrics.current_rate(time) if metrics.elapsed is None else None,
+        stall_spans=[(round(at, 3), round(gap, 3)) for at, gap in metrics.stalls],
+        iteration_spans=[
+            (each.step, each.number, each.start, each.first, each.last)
             for each in metrics.iterations
-        ]
-    shown["gap_bins"] = metrics.gaps.histogram() or None
+        ],
+        gap_bins=metrics.gaps.histogram(),
+    )
     return {
         name: round(value, 4) if isinstance(value, float) else value
-        for name, value in shown.items()
-        if value is not None
+        for name, value in msgspec.structs.asdict(shown).items()
+        if value is not None and value != []
     }
 
 
-#: Figures that only an open chart shows: once a second is enough.
-DETAILS = ("gap_p50", "gap_p95", "gap_p99", "gap_bins", "decode_time", "iteration_spans")
-
-
-def history(events: Sequence[StreamEvent]) -> list[dict[str, Any]]:
+def history(events: Sequence[StreamEvent]) -> list[WireEvent]:
     """A run to be played again: its events, deltas merged within a twentieth of a second or more.
 
     Never more than about 2000 moments, however long the run.
@@ -113,7 +110,7 @@ class FrameLog:
             self._ends.append(now)
             return {"kind": "frame", "n": self.n, "events": _merged(self._events[sent:now])}
 
-    def since(self, have: int) -> Frame:
+    def since(self, have: int) -> Frames | Beat:
         """What a view that has frame `have` is missing, as one message; a `beat` where nothing is."""
         n = self.n
         have = have if 0 <= have <= n else 0
@@ -121,8 +118,11 @@ class FrameLog:
             return {"kind": "beat", "n": n}
         return self._frames(have, n)
 
-    def parts_since(self, have: int) -> Iterator[Frame]:
-        """The same in several messages, each small enough to be made without being noticed."""
+    def parts_since(self, have: int) -> Iterator[Frames | Beat]:
+        """The same in several messages, each small enough to be made without being noticed.
+
+        All but the last say with `until` which frame the last one reaches.
+        """
         n = self.n
         have = have if 0 <= have <= n else 0
         if have == n and have > 0:
@@ -131,12 +131,15 @@ class FrameLog:
         while have < n or have == 0:
             # All frames that end within the next so many events, but one at least.
             end = min(max(bisect(self._ends, self._sent(have) + PART), have + 1), n)
-            yield self._frames(have, end)
+            piece = self._frames(have, end)
+            if end < n:
+                piece["until"] = n
+            yield piece
             if end == have:
                 return
             have = end
 
-    def snapshot(self, whole: bool = False) -> Frame:
+    def snapshot(self, whole: bool = False) -> Snapshot:
         """Everything up to the latest frame; `n` is 0 where that is more than one state should hold."""
         n = self.n
         if self._sent(n) > PART and not whole:
@@ -147,12 +150,42 @@ class FrameLog:
         """How many events the first `n` frames hold."""
         return self._ends[n - 1] if n else 0
 
-    def _frames(self, have: int, n: int) -> Frame:
+    def _frames(self, have: int, n: int) -> Frames:
         events = self._events[self._sent(have) : self._sent(n)]
         return {"kind": "frames", "after": have, "n": n, "events": _merged(events)}
 
 
-def _merged(events: Iterable[StreamEvent]) -> list[dict[str, Any]]:
+class Shortener:
+    """Frames as they travel to a page that has all before: most only go on with the same text."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, ...] | None = None
+
+    def __call__(self, frame: Frame) -> Frame | Grow:
+        events = frame["events"]
+        last, self._last = self._last, _stretch(events[-1])
+        if len(events) > 1 or last is None or last != self._last:
+            return frame
+        event = events[0]
+        text = event["arguments"] if event["type"] == "tool_call_delta" else event["text"]
+        delta = (text, event.get("count", 1), event.get("time", 0.0), event.get("until", 0.0))
+        short: Grow = {"kind": "grow", "n": frame["n"], "delta": delta}
+        return short
+
+
+def _stretch(event: WireEvent) -> tuple[Any, ...] | None:
+    """What a delta on the wire goes on with; None for one that has more than text, and for what is none."""
+    if event["type"] not in ("text_delta", "thinking_delta", "refusal_delta", "tool_call_delta"):
+        return None
+    if event.keys() - {"type", "seq", "time", "count", "until", "text", "arguments", *_PLACE}:
+        return None
+    return (event["type"], *map(event.get, _PLACE))
+
+
+_PLACE = ("block", "choice", "step", "run", "call_id")
+
+
+def _merged(events: Iterable[StreamEvent]) -> list[WireEvent]:
     merged: list[StreamEvent | _Merge] = []
     for event in events:
         _merge_into(merged, event)
@@ -214,7 +247,7 @@ def _settle(log: list[StreamEvent | _Merge]) -> list[StreamEvent]:
     return [item.settle() if isinstance(item, _Merge) else item for item in log]
 
 
-def _plain(events: list[StreamEvent]) -> list[dict[str, Any]]:
+def _plain(events: list[StreamEvent]) -> list[WireEvent]:
     return [_sendable(_shown(to_builtins(event))) for event in events]
 
 

@@ -163,3 +163,42 @@ s
     assert "unfinished when this was saved" in html(saved, 1)
     await expect(answer(notebook, 1)).to_have_text("Here.")
     assert await longest(notebook, "blank") < 0.1
+
+
+async def test_a_deleted_cell_closes_its_connection(open_notebook, serve):
+    server = serve(chat(WORDS, delay=0.03))
+    notebook = await open_notebook([source(server, "display(s); del s"), "1"])
+    await notebook.execute(0)
+    await expect(answer(notebook, 0)).to_contain_text("word9")
+    await notebook.page.evaluate(
+        """() => {
+          jupyterapp.shell.currentWidget.content.activeCellIndex = 0;
+          return jupyterapp.commands.execute("notebook:delete-cell");
+        }"""
+    )
+    await eventually(lambda: server.requests[0].closed_at, timeout=10)
+
+
+async def test_each_move_of_interact_leaves_one_run(open_notebook, serve):
+    server = serve(chat(WORDS, delay=0.03))
+    moves = (
+        source(server, "del s")
+        + """
+from ipywidgets import interact
+@interact(n=(0, 10))
+def ask(n=0):
+    display(nb.stream(f"{n}", model=model))
+"""
+    )
+    notebook = await open_notebook([moves])
+    await notebook.execute(0)
+    await expect(answer(notebook, 0)).to_contain_text("word9")
+    handle = notebook.output(0).locator(".noUi-handle").first
+    for n in range(1, 5):
+        await handle.press("ArrowRight")
+        await eventually(lambda n=n: len(server.requests) == n + 1)
+        await expect(answer(notebook, 0)).to_contain_text("word9")
+    *earlier, last = server.requests
+    await eventually(lambda: all(request.closed_at for request in earlier), timeout=10)
+    assert last.closed_at is None
+    await expect(root(notebook, 0)).to_have_count(1)

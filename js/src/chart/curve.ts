@@ -1,4 +1,5 @@
 import type { Samples } from "../run/samples";
+import type { Store } from "../run/store";
 
 /** What a rate is averaged over, in seconds. */
 const WINDOW = 0.5;
@@ -49,4 +50,9 @@ export function curve(
 export function at(times: number[], values: (number | null)[], time: number): number | null {
   const place = times.findLastIndex((each) => each <= time);
   return place < 0 ? null : (values[place] ?? null);
+}
+
+/** What one delta stands for, in tokens. */
+export function perDelta({ metrics }: Store): number {
+  return metrics?.deltas ? metrics.output_tokens / metrics.deltas : 1;
 }

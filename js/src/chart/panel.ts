@@ -1,6 +1,6 @@
 import { h, setText } from "../dom/element";
 import { count, dollars, rate, seconds } from "../dom/format";
-import type { Metrics } from "../protocol/metrics";
+import type { Figures, TokenSource } from "../protocol/metrics";
 import type { Store } from "../run/store";
 import { Scrubber } from "./scrubber";
 import { bandsOf, SpeedPlot } from "./speed";
@@ -15,7 +15,7 @@ const TABS: [Tab, string][] = [
   ["timeline", "Timeline"],
 ];
 
-const SOURCES: Record<Metrics["token_source"], string> = {
+const SOURCES: Record<TokenSource, string> = {
   provider: "counted by the provider",
   server: "counted by the server",
   deltas: "estimated: pieces that arrived",
@@ -167,7 +167,7 @@ function legend(store: Store): HTMLElement[] {
   ];
 }
 
-function quantiles({ gap_p50, gap_p95, gap_p99 }: Metrics): string | null {
+function quantiles({ gap_p50, gap_p95, gap_p99 }: Figures): string | null {
   if (gap_p50 == null) return null;
   return [gap_p50, gap_p95 ?? 0, gap_p99 ?? 0].map(time).join(" · ");
 }

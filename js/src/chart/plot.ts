@@ -1,3 +1,5 @@
+import "./language";
+
 import uPlot from "uplot";
 import { h, setText } from "../dom/element";
 import { Colours } from "./colours";
@@ -45,6 +47,11 @@ const BAND_COLOURS: Record<Band["kind"], [string, number]> = {
   mark: ["--nbs-ok", 0.9],
   step: ["--nbs-text", 0.25],
 };
+
+/** Tables with an x of their own as one with all. */
+export function joined(tables: [number[], ...Values[]][]): [number[], ...Values[]] {
+  return uPlot.join(tables as uPlot.AlignedData[]) as [number[], ...Values[]];
+}
 
 /** One uPlot with the page's colours, hover and keyboard reading, and shaded stretches. */
 export class Plot {

@@ -1,7 +1,7 @@
 import { count, rate, seconds } from "../dom/format";
 import type { Part } from "../run/parts";
 import type { Store } from "../run/store";
-import { type Curve, curve } from "./curve";
+import { type Curve, curve, perDelta } from "./curve";
 import { type Band, Plot } from "./plot";
 
 /** Tokens a second and tokens so far over a run's time, with what it did meanwhile shaded. */
@@ -63,11 +63,6 @@ export class SpeedPlot {
       ...now.map((band) => band.label),
     ].join(" · ");
   }
-}
-
-/** What one delta stands for, in tokens. */
-export function perDelta({ metrics }: Store): number {
-  return metrics?.deltas ? metrics.output_tokens / metrics.deltas : 1;
 }
 
 export function bandsOf(store: Store): Band[] {

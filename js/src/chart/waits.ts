@@ -1,4 +1,5 @@
 import { count } from "../dom/format";
+import { GAP_BIN, GAP_GROWTH } from "../protocol/metrics";
 import type { Store } from "../run/store";
 import { Plot } from "./plot";
 
@@ -44,7 +45,7 @@ const LABEL = 56;
 function decades(from: number, to: number, width: number): number[] {
   const at = (steps: number[]) =>
     [...Array(9).keys()]
-      .flatMap((power) => steps.map((step) => Math.log(step * 10 ** power) / Math.log(1.25)))
+      .flatMap((power) => steps.map((step) => Math.log(step * 10 ** power) / Math.log(GAP_GROWTH)))
       .filter((place) => place >= from && place <= to);
   const all = at([1, 2, 5]);
   return all.length * LABEL <= width ? all : at([1]);
@@ -52,7 +53,7 @@ function decades(from: number, to: number, width: number): number[] {
 
 /** The upper end of a bin, in seconds. */
 function edge(bin: number): number {
-  return 0.0001 * 1.25 ** bin;
+  return GAP_BIN * GAP_GROWTH ** bin;
 }
 
 export function time(value: number): string {

@@ -5,13 +5,23 @@ import { Registry } from "../host/registry";
 import type { RuntimeModel } from "../host/runtime";
 import { widgetKinds } from "./kinds";
 
+interface Context {
+  model: RuntimeModel;
+  signal: AbortSignal;
+  /** What this bundle has beyond the first load. */
+  modules?: ConstructorParameters<typeof Library>[0];
+}
+
 export default {
-  initialize({ model, signal }: { model: RuntimeModel; signal: AbortSignal }): void {
+  initialize({ model, signal, modules }: Context): void {
     const hub = hubOf(model.get("bundle"));
     if (!hub.add) {
-      const library = new Library();
+      const library = new Library(modules);
       const registry = new Registry(document, widgetKinds(library.load));
-      hub.addKernel = (kernel, closed) => library.addKernel(kernel, closed);
+      hub.addKernel = (kernel, closed) => {
+        library.addKernel(kernel, closed);
+        registry.addKernel(kernel);
+      };
       hub.add = (widget) => registry.add(widget);
     }
     hub.addKernel?.(model, signal);

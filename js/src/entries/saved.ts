@@ -1,22 +1,13 @@
 // What a page carries that holds one run: it is kernel and host to the same front end as in a notebook.
 import { install } from "../host/install";
-import type { RuntimeMessage, RuntimeModel } from "../host/runtime";
-import type { ModuleName } from "../markdown";
-import type { FromKernel, Snapshot } from "../protocol/frames";
-import type { Model } from "../protocol/model";
-import type { Options, StreamTraits } from "../protocol/traits";
+import type { RuntimeModel } from "../host/runtime";
+import type { FromKernel, RuntimeMessage } from "../protocol/frames";
+import type { SavedPage, StreamTraits } from "../protocol/traits";
+import type { Model } from "../run/model";
 import stub from "./stub";
 
-/** What Python's page writer puts into the page. */
-interface Saved extends Required<Pick<Snapshot, "events" | "metrics" | "samples">> {
-  code: string;
-  css: string;
-  options: Options;
-  parts: Partial<Record<ModuleName, string>>;
-}
-
-function show(saved: Saved, el: HTMLElement): void {
-  const { code, css, parts, options, events, metrics, samples } = saved;
+function show(saved: SavedPage, el: HTMLElement): void {
+  const { code, css, modules, options, events, metrics, samples } = saved;
   const closed = new AbortController();
   const bundle = "saved";
   const hear: ((message: RuntimeMessage) => void)[] = [];
@@ -25,13 +16,16 @@ function show(saved: Saved, el: HTMLElement): void {
     on: (_, callback) => hear.push(callback),
     send(message) {
       if (message.kind === "ready" && events.at(-1)?.type !== "run_end") closed.abort();
-      const name = message.kind === "part" ? message.name : undefined;
-      const part = name && parts[name];
-      if (part) for (const each of hear) each({ kind: "part", name, code: part });
+      if (message.kind !== "module") return;
+      const { kind, name } = message;
+      const code = modules[name];
+      if (code) for (const each of hear) each({ kind, name, code });
     },
   };
   const traits: StreamTraits = {
+    kind: "",
     uid: "",
+    model: "",
     bundle,
     runtime: "",
     children: [],

@@ -1,10 +1,10 @@
 // What every stream's widget carries: it keeps what arrives until the page's shared runtime takes over.
 import { type Hub, hubOf, type Widget } from "../host/hub";
-import { type Bundle, install } from "../host/install";
+import { install } from "../host/install";
 import { lifetime } from "../host/lifetime";
 import type { RuntimeModel } from "../host/runtime";
-import type { FromKernel } from "../protocol/frames";
-import type { Model } from "../protocol/model";
+import type { Bundle, FromKernel } from "../protocol/frames";
+import type { Model } from "../run/model";
 
 const PATIENCE = 10_000;
 /** Between two requests for the bundle from this page. */

@@ -1,16 +1,14 @@
 import { button, h, setAttribute, setText, toggle } from "../dom/element";
 import { count, dollars, plural, rate, seconds } from "../dom/format";
 import { type Painted, painter } from "../dom/painter";
-import type { AnyModel, WidgetKind, Widgets, WidgetView } from "../host/kind";
+import type { WidgetKind, Widgets, WidgetView } from "../host/kind";
+import type { BatchRequest } from "../protocol/requests";
+import type { BatchState, BatchTraits } from "../protocol/traits";
+import type { ModelOf } from "../run/model";
 
-interface Progress {
-  tokens?: number;
-  elapsed?: number;
-  tokens_per_second?: number;
-  cost?: number;
-}
+type BatchModel = ModelOf<BatchTraits, BatchRequest>;
 
-const STATES: Record<string, string> = {
+const STATES: Record<BatchState, string> = {
   ".": "waiting",
   r: "running",
   d: "done",
@@ -22,7 +20,9 @@ const STATES: Record<string, string> = {
 export class BatchView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group nbs-batch", role: "group" });
   #bar = h("div", { class: "nbs-progress-bar", role: "progressbar", "aria-valuemin": "0" });
-  #parts = ["d", "s", "e"].map((state) => h("span", { "data-state": state }));
+  #parts = (["d", "s", "e"] satisfies BatchState[]).map((state) =>
+    h("span", { "data-state": state }),
+  );
   #line = h("div", { class: "nbs-progress-line", "data-part": "progress" });
   #items = h("div", { class: "nbs-items", role: "toolbar", "aria-label": "Prompts" });
   #stage = h("div", { class: "nbs-opened-stage" });
@@ -36,14 +36,14 @@ export class BatchView implements WidgetView, Painted {
   #gone = new AbortController();
 
   constructor(
-    private readonly model: AnyModel,
+    private readonly model: BatchModel,
     private readonly widgets: Widgets,
   ) {
     this.#stop = button("stop-all", "Stop", "stop", () => model.send({ kind: "stop" }));
     this.#bar.append(...this.#parts);
     const head = h("div", { class: "nbs-progress" }, this.#line, this.#stop);
     this.root.append(head, this.#bar, this.#items, this.#opened);
-    const labels = model.get("labels") as string[];
+    const labels = model.get("labels");
     labels.forEach((_, i) => {
       const item = h("button", { type: "button", "data-action": "open", tabindex: i ? "-1" : "0" });
       item.addEventListener("click", () => this.#toggle(i));
@@ -73,23 +73,23 @@ export class BatchView implements WidgetView, Painted {
   write(): void {
     this.#writeItems();
     this.#writeProgress();
-    const opened = this.model.get("opened") as string;
+    const opened = this.model.get("opened");
     if (opened === this.#shown) return;
     this.#view?.leave();
     this.#stage.replaceChildren();
     this.#view = opened ? this.widgets.mount(opened, this.#stage) : null;
     if (this.#view || !opened) this.#shown = opened;
     toggle(this.#opened, this.#view !== null);
-    const labels = this.model.get("labels") as string[];
+    const labels = this.model.get("labels");
     setText(this.#label, this.#open < 0 ? "" : `${this.#open + 1}. ${labels[this.#open]}`);
   }
 
   /** Only the squares that changed are touched. */
   #writeItems(): void {
-    const states = this.model.get("states") as string;
-    const labels = this.model.get("labels") as string[];
+    const states = this.model.get("states");
+    const labels = this.model.get("labels");
     for (let i = 0; i < states.length; i++) {
-      const state = states[i] as string;
+      const state = states[i] as BatchState;
       if (state === this.#states[i]) continue;
       const item = this.#items.children[i] as HTMLElement;
       item.dataset.state = state;
@@ -100,9 +100,9 @@ export class BatchView implements WidgetView, Painted {
   }
 
   #writeProgress(): void {
-    const figures = this.model.get("figures") as Progress;
+    const figures = this.model.get("figures");
     const total = this.#states.length;
-    const of = (state: string) => this.#states.split(state).length - 1;
+    const of = (state: BatchState) => this.#states.split(state).length - 1;
     const [done, stopped, failed, running] = [of("d"), of("s"), of("e"), of("r")];
     const ended = running === 0 && (done + stopped + failed === total || stopped > 0);
     [done, stopped, failed].forEach((n, i) => {
@@ -151,5 +151,5 @@ export class BatchView implements WidgetView, Painted {
 }
 
 export const batch: WidgetKind = (model, widgets) => ({
-  create: () => new BatchView(model, widgets),
+  create: () => new BatchView(model as unknown as BatchModel, widgets),
 });

@@ -1,10 +1,16 @@
 import { button, h, setAttribute, setText, toggle } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
-import type { AnyModel, WidgetKind, Widgets, WidgetView } from "../host/kind";
+import type { WidgetKind, Widgets, WidgetView } from "../host/kind";
+import type { LoadModule } from "../markdown";
+import type { GroupRequest } from "../protocol/requests";
+import type { GroupTraits } from "../protocol/traits";
 import type { Connection } from "../run/connection";
+import type { ModelOf } from "../run/model";
 import { difference } from "./difference";
-import { type Figures, FiguresTable } from "./figures";
+import { FiguresTable, type Line } from "./figures";
 import { colourOf, RatesChart } from "./rates";
+
+type GroupModel = ModelOf<GroupTraits, GroupRequest>;
 
 const TICK = 1000;
 
@@ -23,7 +29,7 @@ class Pane {
   constructor(
     readonly name: string,
     readonly place: number,
-    model: AnyModel,
+    model: GroupModel,
   ) {
     const index = place;
     this.#win = button("winner", "Pick", "check", () => {
@@ -61,7 +67,7 @@ class Pane {
     toggle(this.#again, this.connection?.over ?? false);
   }
 
-  get figures(): Figures {
+  get figures(): Line {
     const { name, place, connection } = this;
     const store = connection?.store;
     const metrics = store?.metrics;
@@ -115,11 +121,12 @@ export class ComparisonView implements WidgetView, Painted {
   #written = "";
 
   constructor(
-    private readonly model: AnyModel,
+    private readonly model: GroupModel,
     private readonly widgets: Widgets,
+    loadModule: LoadModule,
   ) {
-    const names = model.get("names") as string[];
-    this.#chart = new RatesChart(names);
+    const names = model.get("names");
+    this.#chart = new RatesChart(names, loadModule);
     this.#panes = names.map((name, place) => new Pane(name, place, model));
     this.#grid.append(...this.#panes.map((pane) => pane.node));
     this.#stop = button("stop-all", "Stop all", "stop", () => {
@@ -182,7 +189,7 @@ export class ComparisonView implements WidgetView, Painted {
   }
 
   #refresh(): void {
-    const uids = this.model.get("panes") as string[];
+    const uids = this.model.get("panes");
     for (const [i, pane] of this.#panes.entries()) {
       const changed = pane.uid !== "" && pane.uid !== uids[i];
       pane.hold(uids[i] ?? "", this.widgets, () => painter.request(this));
@@ -203,12 +210,14 @@ export class ComparisonView implements WidgetView, Painted {
   #toggleDiff(): void {
     const shown = !this.#comparing;
     this.#diff.setAttribute("aria-pressed", String(shown));
-    const winner = this.model.get("winner") as number;
+    const winner = this.model.get("winner");
     const base = this.#panes[Math.max(winner, 0)] ?? null;
     for (const pane of this.#panes) pane.compare(shown && pane !== base ? base : null);
   }
 }
 
-export const comparison: WidgetKind = (model, widgets) => ({
-  create: () => new ComparisonView(model, widgets),
-});
+export function comparison(loadModule: LoadModule): WidgetKind {
+  return (model, widgets) => ({
+    create: () => new ComparisonView(model as unknown as GroupModel, widgets, loadModule),
+  });
+}

@@ -1,11 +1,16 @@
-import { Plot, type Values } from "../chart/plot";
+import { type Drawing, draw } from "../chart/drawing";
+import type { Plot, Values } from "../chart/plot";
 import { h, setText } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
-import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
+import type { Behaviour, WidgetKind, WidgetView } from "../host/kind";
+import type { LoadModule } from "../markdown";
+import type { ChartMessage, Point } from "../protocol/frames";
+import type { AskPoints } from "../protocol/requests";
+import type { ChartTraits } from "../protocol/traits";
+import type { ModelOf } from "../run/model";
 import { colourOf, dashOf } from "./rates";
 
-type Point = [series: number, time: number, value: number];
-type Message = { kind: "points"; points: Point[] } | { kind: "clear" };
+type ChartModel = ModelOf<ChartTraits, AskPoints>;
 
 /** Points that Python pushed, one list a series. */
 class Feed {
@@ -36,16 +41,23 @@ class Feed {
 export class FeedView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group", role: "group" });
   #title = h("div", { class: "nbs-title" });
-  #box = h("div", { "data-part": "chart" });
+  #box = h("div", { "data-part": "chart", class: "nbs-chart-place" });
+  #drawing: Drawing | null = null;
   #plot: Plot | null = null;
   #drawn = "";
   #table: [number[], ...Values[]] = [[]];
 
   constructor(
-    private readonly model: AnyModel,
+    private readonly model: ChartModel,
     private readonly feed: Feed,
+    load: LoadModule,
   ) {
     this.root.append(this.#title, this.#box);
+    draw(load, this.#box, (drawing) => {
+      this.#drawing = drawing;
+      this.#box.classList.remove("nbs-chart-place");
+      painter.request(this);
+    });
     for (const name of ["series", "title", "unit"]) {
       model.on(`change:${name}`, () => painter.request(this));
     }
@@ -63,14 +75,16 @@ export class FeedView implements WidgetView, Painted {
   }
 
   write(): void {
-    const names = this.model.get("series") as string[];
-    const unit = this.model.get("unit") as string;
-    const title = this.model.get("title") as string;
+    const names = this.model.get("series");
+    const unit = this.model.get("unit");
+    const title = this.model.get("title");
     setText(this.#title, title);
     this.#title.hidden = title === "";
     const drawn = JSON.stringify([names, unit]);
-    if (drawn !== this.#drawn) this.#build(names, unit);
-    this.#drawn = drawn;
+    if (this.#drawing && drawn !== this.#drawn) {
+      this.#build(this.#drawing, names, unit);
+      this.#drawn = drawn;
+    }
     this.#table = join(this.feed.times, this.feed.values, names.length);
     this.#plot?.set(this.#table);
     if (this.#plot) {
@@ -79,7 +93,7 @@ export class FeedView implements WidgetView, Painted {
     }
   }
 
-  #build(names: string[], unit: string): void {
+  #build({ Plot }: Drawing, names: string[], unit: string): void {
     this.#plot?.dispose();
     const series = names.map((label, i) => ({
       label,
@@ -123,22 +137,26 @@ function figure(value: number | null | undefined): string {
   return value == null ? "–" : String(Math.round(value * 100) / 100);
 }
 
-export const chart: WidgetKind = (model) => {
+export function chart(loadModule: LoadModule): WidgetKind {
+  return (model) => chartOf(model as unknown as ChartModel, loadModule);
+}
+
+function chartOf(model: ChartModel, loadModule: LoadModule): Behaviour {
   const feed = new Feed();
   const views = new Set<FeedView>();
-  feed.add((model.get("snapshot") as Point[] | undefined) ?? []);
+  feed.add(model.get("snapshot") ?? []);
   model.send({ kind: "hello" });
   return {
     create: () => {
-      const view = new FeedView(model, feed);
+      const view = new FeedView(model, feed, loadModule);
       views.add(view);
       return view;
     },
     receive: (message) => {
-      const said = message as unknown as Message;
+      const said = message as unknown as ChartMessage;
       if (said.kind === "clear") feed.clear();
       else if (said.kind === "points") feed.add(said.points);
       for (const view of views) painter.request(view);
     },
   };
-};
+}

@@ -1,26 +1,17 @@
 import { h, setText, toggle } from "../dom/element";
 import { count, dollars, rate, seconds } from "../dom/format";
+import type { Row } from "../protocol/traits";
 
-/** What a table says of a stream; times in seconds, cost in US dollars, null where unknown. */
-export interface Figures {
-  name: string;
-  /** A CSS variable; without one the row has no swatch. */
+/** A row; `colour` is a CSS variable: without one there is no swatch. */
+export interface Line extends Omit<Row, "model"> {
   colour?: string;
-  ttft: number | null;
-  tokens_per_second: number | null;
-  output_tokens: number;
-  token_source: string;
-  cost: number | null;
-  elapsed: number | null;
-  status: string;
-  finish_reason: string | null;
 }
 
 interface Column {
   name: string;
-  text(row: Figures): string;
+  text(row: Line): string;
   /** What is compared, the smaller the better. */
-  value?(row: Figures): number | null;
+  value?(row: Line): number | null;
 }
 
 const COLUMNS: Column[] = [
@@ -50,7 +41,7 @@ export class FiguresTable {
     this.node.append(h("thead", {}, h("tr", {}, names, ...this.#heads)), this.#body);
   }
 
-  write(rows: Figures[]): void {
+  write(rows: Line[]): void {
     if (this.#body.children.length !== rows.length) {
       this.#body.replaceChildren(...rows.map(emptyRow));
     }
@@ -76,7 +67,7 @@ export class FiguresTable {
 }
 
 /** The rows that are best in a column, among those that did not fail, where there are two to compare. */
-function bestOf({ value }: Column, rows: Figures[]): Set<number> {
+function bestOf({ value }: Column, rows: Line[]): Set<number> {
   const values = rows.map((row) =>
     row.status === "error" || row.status === "stopped" ? null : (value?.(row) ?? null),
   );
@@ -91,7 +82,7 @@ function emptyRow(): HTMLElement {
   return h("tr", {}, head, ...COLUMNS.map(() => h("td", {})));
 }
 
-function estimated({ token_source }: Figures): string {
+function estimated({ token_source }: Line): string {
   return token_source === "provider" || token_source === "server" ? "" : "~";
 }
 

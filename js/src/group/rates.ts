@@ -1,10 +1,12 @@
-import uPlot from "uplot";
-import { at, type Curve, curve } from "../chart/curve";
-import { Plot, type Values } from "../chart/plot";
-import { perDelta } from "../chart/speed";
+import { at, type Curve, curve, perDelta } from "../chart/curve";
+import { type Drawing, draw } from "../chart/drawing";
+import type { Plot, Values } from "../chart/plot";
 import { h } from "../dom/element";
 import { rate } from "../dom/format";
+import type { LoadModule } from "../markdown";
 import type { Connection } from "../run/connection";
+
+type Table = [number[], ...Values[]];
 
 const COLOURS = ["--nbs-c1", "--nbs-c2", "--nbs-c3", "--nbs-c4", "--nbs-c5", "--nbs-c6"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 2], [1, 4]];
@@ -19,12 +21,23 @@ export function colourOf(place: number): string {
 
 /** The rates of several streams on one clock. */
 export class RatesChart {
-  readonly node = h("div", { "data-part": "chart" });
-  #plot: Plot;
+  readonly node = h("div", { "data-part": "chart", class: "nbs-chart-place" });
+  #plot: Plot | null = null;
+  #joined: Drawing["joined"] | null = null;
+  #connections: (Connection | null)[] = [];
   #times: number[] = [];
   #curves: Curve[] = [];
 
-  constructor(private readonly names: string[]) {
+  constructor(
+    private readonly names: string[],
+    load: LoadModule,
+  ) {
+    draw(load, this.node, (drawing) => this.#build(drawing));
+  }
+
+  #build({ Plot, joined }: Drawing): void {
+    const { names } = this;
+    this.#joined = joined;
     this.#plot = new Plot({
       height: 170,
       series: names.map((label, i) => ({
@@ -41,20 +54,23 @@ export class RatesChart {
       return key;
     });
     const legend = h("div", { class: "nbs-keys", "aria-hidden": "true" }, "tok/s:", ...keys);
+    this.node.classList.remove("nbs-chart-place");
     this.node.append(this.#plot.node, h("div", { class: "nbs-under" }, this.#plot.readout, legend));
+    if (this.#connections.length > 0) this.write(this.#connections);
   }
 
   write(connections: (Connection | null)[]): void {
+    this.#connections = connections;
+    if (!this.#plot || !this.#joined) return;
     this.#curves = connections.map((each) => {
       if (!each) return { times: [], rate: [], total: [] };
       const { store } = each;
       const last = store.metrics?.elapsed ?? store.state.time;
       return curve(store.samples, store.ended ? last : store.now, perDelta(store));
     });
-    const tables = this.#curves.map(({ times, rate }) => [times, rate]);
-    const joined = uPlot.join(tables as uPlot.AlignedData[]);
-    this.#times = joined[0] as number[];
-    this.#plot.set(joined as [number[], ...Values[]]);
+    const table = this.#joined(this.#curves.map(({ times, rate }): Table => [times, rate]));
+    this.#times = table[0];
+    this.#plot.set(table);
     const said = connections.map((each, i) => {
       const speed = each?.store.metrics?.tokens_per_second;
       return `${this.names[i]} ${speed == null ? "no rate yet" : `${rate(speed)} tokens per second`}`;
@@ -63,7 +79,7 @@ export class RatesChart {
   }
 
   dispose(): void {
-    this.#plot.dispose();
+    this.#plot?.dispose();
   }
 
   #say(i: number): string {

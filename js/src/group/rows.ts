@@ -1,14 +1,18 @@
 import { h } from "../dom/element";
 import { type Painted, painter } from "../dom/painter";
-import type { AnyModel, WidgetKind, WidgetView } from "../host/kind";
-import { type Figures, FiguresTable } from "./figures";
+import type { WidgetKind, WidgetView } from "../host/kind";
+import type { TableTraits } from "../protocol/traits";
+import type { ModelOf } from "../run/model";
+import { FiguresTable } from "./figures";
+
+type TableModel = ModelOf<TableTraits, never>;
 
 /** A table of streams' figures whose rows Python keeps. */
 class RowsView implements WidgetView, Painted {
   readonly root = h("div", { class: "nbstream-group", role: "group" });
   #table = new FiguresTable();
 
-  constructor(private readonly model: AnyModel) {
+  constructor(private readonly model: TableModel) {
     this.root.append(this.#table.node);
     model.on("change:rows", () => painter.request(this));
   }
@@ -24,10 +28,10 @@ class RowsView implements WidgetView, Painted {
   }
 
   write(): void {
-    this.#table.write(this.model.get("rows") as Figures[]);
+    this.#table.write(this.model.get("rows"));
   }
 }
 
 export const table: WidgetKind = (model) => ({
-  create: () => new RowsView(model),
+  create: () => new RowsView(model as unknown as TableModel),
 });

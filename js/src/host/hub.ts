@@ -1,5 +1,5 @@
 import type { FromKernel } from "../protocol/frames";
-import type { Model } from "../protocol/model";
+import type { Model } from "../run/model";
 import type { RuntimeModel } from "./runtime";
 
 /** A widget as its stub hands it over. */

@@ -1,7 +1,6 @@
+import type { Bundle } from "../protocol/frames";
 import { evaluate } from "./evaluate";
-import type { RuntimeMessage, RuntimeModel } from "./runtime";
-
-export type Bundle = Extract<RuntimeMessage, { kind: "bundle" }>;
+import type { RuntimeModel } from "./runtime";
 
 interface Runtime {
   default: { initialize(context: { model: RuntimeModel; signal: AbortSignal }): void };

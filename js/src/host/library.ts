@@ -1,4 +1,5 @@
-import type { LoadModule, ModuleName } from "../markdown";
+import type { LoadModule } from "../markdown";
+import type { ModuleName } from "../protocol/traits";
 import { evaluate } from "./evaluate";
 import type { RuntimeModel } from "./runtime";
 
@@ -14,10 +15,15 @@ const PATIENCE = 2000;
 
 /** Modules that are not in the first load, fetched from one kernel of the page or, if it is silent, the next. */
 export class Library {
+  /** `own`: modules that came with the first load, but are not evaluated with it. */
+  constructor(private readonly own: Partial<Record<ModuleName, () => Promise<unknown>>> = {}) {}
+
   #kernels = new Set<RuntimeModel>();
   #wanted = new Map<ModuleName, Wanted>();
 
   readonly load: LoadModule = (name) => {
+    const own = this.own[name];
+    if (own) return own();
     let wanted = this.#wanted.get(name);
     if (wanted === undefined) {
       let arrive: Wanted["arrive"] = () => {};
@@ -35,7 +41,7 @@ export class Library {
     this.#kernels.add(kernel);
     signal.addEventListener("abort", () => this.#kernels.delete(kernel), { once: true });
     kernel.on("msg:custom", (message) => {
-      if (message.kind !== "part") return;
+      if (message.kind !== "module") return;
       const wanted = this.#wanted.get(message.name);
       if (wanted === undefined || wanted.arrived) return;
       wanted.arrived = true;
@@ -57,6 +63,6 @@ export class Library {
 
   #send(kernel: RuntimeModel, name: ModuleName, wanted: Wanted): void {
     wanted.asked.add(kernel);
-    kernel.send({ kind: "part", name });
+    kernel.send({ kind: "module", name });
   }
 }

@@ -1,9 +1,13 @@
 import { painter } from "../dom/painter";
 import type { FromKernel } from "../protocol/frames";
-import type { Model } from "../protocol/model";
+import type { AskForms } from "../protocol/requests";
 import type { Connection } from "../run/connection";
+import type { Model } from "../run/model";
 import type { Widget } from "./hub";
 import type { AnyModel, Behaviour, WidgetKind, Widgets, WidgetView } from "./kind";
+import { Posts } from "./posts";
+import { Presence } from "./presence";
+import type { RuntimeModel } from "./runtime";
 
 /** A widget of the page, and where it is shown. */
 interface Entry {
@@ -24,6 +28,8 @@ const STATIC = "nbstream-static";
 export class Registry implements Widgets {
   #entries = new Set<Entry>();
   #listeners = new Set<() => void>();
+  #posts = new Posts();
+  #presence = new Presence();
 
   constructor(
     private readonly document: Document,
@@ -45,6 +51,13 @@ export class Registry implements Widgets {
     this.#connect(widget, { model, behaviour, views: new Set() });
   }
 
+  /** Takes what a kernel sends to several widgets in one message. */
+  addKernel(kernel: RuntimeModel): void {
+    kernel.on("msg:custom", (message) => {
+      if (message.kind === "posts") this.#deliver(message.posts);
+    });
+  }
+
   connection(uid: string): Connection | null {
     return this.#find(uid)?.behaviour.connection ?? null;
   }
@@ -59,6 +72,27 @@ export class Registry implements Widgets {
     signal.addEventListener("abort", () => this.#listeners.delete(callback), { once: true });
   }
 
+  #deliver(posts: Record<string, FromKernel>): void {
+    const unclaimed = new Map(Object.entries(posts));
+    // Two notebooks of one kernel each have a widget of the same uid.
+    for (const entry of this.#entries) {
+      const uid = entry.model.get("uid") as string;
+      if (!Object.hasOwn(posts, uid)) continue;
+      unclaimed.delete(uid);
+      this.#hand(entry, posts[uid] as FromKernel);
+    }
+    for (const [uid, message] of unclaimed) this.#posts.keep(uid, message);
+  }
+
+  /** One widget's failure is not the others'. */
+  #hand(entry: Entry, message: FromKernel): void {
+    try {
+      entry.behaviour.receive?.(message);
+    } catch (error) {
+      console.error("[nbstream]", error);
+    }
+  }
+
   #find(uid: string): Entry | undefined {
     for (const entry of this.#entries) if (entry.model.get("uid") === uid) return entry;
     return undefined;
@@ -67,7 +101,7 @@ export class Registry implements Widgets {
   #connect(widget: Widget, entry: Entry): void {
     this.#entries.add(entry);
     widget.signal.addEventListener("abort", () => this.#remove(entry), { once: true });
-    widget.model.on("change:uid", () => this.#announce());
+    widget.model.on("change:uid", () => this.#arrived(entry));
     widget.model.on("change:children", () => this.#loadChildren(widget));
     this.#loadChildren(widget);
     widget.receive = (message) => entry.behaviour.receive?.(message);
@@ -75,12 +109,21 @@ export class Registry implements Widgets {
     for (const message of widget.early.splice(0)) widget.receive(message);
     for (const [el, signal] of widget.views.splice(0)) this.#show(entry, el, signal);
     this.#tell(entry);
+    this.#arrived(entry);
+  }
+
+  /** What has waited for the widget of this name finds it. */
+  #arrived(entry: Entry): void {
+    for (const message of this.#posts.take(entry.model.get("uid") as string)) {
+      this.#hand(entry, message);
+    }
     this.#announce();
   }
 
   /** Says that a view has come, to those who are not part of this: see lab/. */
   #tell({ model }: Entry): void {
-    const detail = { uid: model.get("uid"), ask: () => model.send({ kind: "forms" }) };
+    const request: AskForms = { kind: "forms" };
+    const detail = { uid: model.get("uid"), ask: () => model.send(request) };
     this.document.dispatchEvent(new CustomEvent("nbstream:view", { detail }));
   }
 
@@ -121,6 +164,8 @@ export class Registry implements Widgets {
     }
     el.replaceChildren(view.root);
     view.arrive();
+    const { connection } = entry.behaviour;
+    if (connection) this.#presence.watch(connection, entry.views);
     return view;
   }
 
@@ -146,6 +191,7 @@ export class Registry implements Widgets {
       }
     }
     painter.reconnect();
+    this.#presence.look();
   }
 
   /** The kernel's side is gone: views in the page stay as they are. */

@@ -1,4 +1,5 @@
-import type { ModuleName } from "../markdown";
+import type { RuntimeMessage } from "../protocol/frames";
+import type { RuntimeRequest } from "../protocol/requests";
 
 /** The part of the runtime widget's model that is used here. */
 export interface RuntimeModel {
@@ -6,12 +7,3 @@ export interface RuntimeModel {
   on(name: "msg:custom", callback: (message: RuntimeMessage) => void): void;
   send(message: RuntimeRequest): void;
 }
-
-export type RuntimeRequest =
-  | { kind: "bundle" }
-  | { kind: "ready"; hydrates: boolean }
-  | { kind: "part"; name: ModuleName };
-
-export type RuntimeMessage =
-  | { kind: "bundle"; code: string; css: string }
-  | { kind: "part"; name: ModuleName; code: string };

@@ -28,7 +28,7 @@ export interface MarkdownRenderer {
   readonly text: string;
 }
 
-export type { LoadModule, ModuleName } from "./draw/modules";
+export type { LoadModule } from "./draw/modules";
 
 const NEWLINE = /\r\n?|\n/g;
 /** Milliseconds of drawing in one go; what is left over is drawn in the frames that follow. */

@@ -1,11 +1,12 @@
 import type { WireEvent } from "../protocol/events";
-import type { FromKernel } from "../protocol/frames";
-import type { Model } from "../protocol/model";
-import type { Question, ToKernel } from "../protocol/requests";
+import type { Frame, Frames, FromKernel, Grow } from "../protocol/frames";
+import type { Approve, ToKernel } from "../protocol/requests";
 import type { Options } from "../protocol/traits";
+import type { Model } from "../run/model";
 import { Store } from "./store";
 
-type Frame = Extract<FromKernel, { kind: "frame" }>;
+/** Which call a decision is for. */
+export type Question = Omit<Approve, "kind" | "decision">;
 
 export interface Timers {
   set(callback: () => void, milliseconds: number): unknown;
@@ -42,8 +43,14 @@ export class Connection {
   lost = false;
   /** The kernel has forgotten this run: it was closed, or the kernel was restarted. */
   gone = false;
+  /** Whether a view of it stands in the page; null before the first. */
+  #visible: boolean | null = null;
   #have = 0;
-  #ahead = new Map<number, Frame>();
+  /** The frame up to which the answer that is under way reaches. */
+  #coming = 0;
+  #ahead = new Map<number, Frame | Grow>();
+  /** The event with which the latest frame ended: the next one may only go on with it. */
+  #last: WireEvent | undefined;
   #asked = 0;
   #timer: unknown;
   #stopTimer: unknown;
@@ -59,7 +66,8 @@ export class Connection {
     model.on("comm_live_update", () => this.#ask());
     model.on("change:snapshot", () => this.#snapshot());
     this.#snapshot();
-    if (this.#have > 0) this.#ask();
+    // A run that is too long for the widget's state comes as an answer.
+    if (this.#have > 0 || model.get("status") !== "pending") this.#ask();
     else this.#wait(SILENCE);
   }
 
@@ -69,6 +77,14 @@ export class Connection {
 
   get options(): Options {
     return this.model.get("options") ?? {};
+  }
+
+  /** A view of it has come into the page, or the last one has gone. */
+  set visible(visible: boolean) {
+    const before = this.#visible;
+    this.#visible = visible;
+    if (before === null || before === visible || this.over) return;
+    this.#send(visible ? { kind: "watch" } : { kind: "unseen" });
   }
 
   /** Nothing more will come. */
@@ -81,6 +97,7 @@ export class Connection {
     this.#setLost(false);
     switch (message.kind) {
       case "frame":
+      case "grow":
         this.#frame(message);
         break;
       case "frames":
@@ -96,6 +113,9 @@ export class Connection {
       case "ack":
         this.timers.clear(this.#stopTimer);
         this.unheard = false;
+        break;
+      case "seen":
+        if (this.#visible) this.#send({ kind: "watch" });
     }
   }
 
@@ -108,7 +128,7 @@ export class Connection {
     else if (!this.gone) this.#stopTimer = this.timers.set(() => this.#interrupt(), STOP_PATIENCE);
   }
 
-  approve(question: Question, decision: "approved" | "denied"): void {
+  approve(question: Question, decision: Approve["decision"]): void {
     this.#send({ kind: "approve", ...question, decision });
   }
 
@@ -121,18 +141,29 @@ export class Connection {
     return this.#history;
   }
 
-  #frame(frame: Frame): void {
+  #frame(frame: Frame | Grow): void {
     if (frame.n <= this.#have) return;
     if (frame.n > this.#have + 1) {
       if (this.#ahead.size < MAX_AHEAD) this.#ahead.set(frame.n, frame);
       this.#gap();
       return;
     }
-    this.#apply(frame.events, frame.metrics, frame.samples);
+    this.#apply(this.#eventsOf(frame), frame.metrics, frame.samples);
     this.#advance(frame.n);
   }
 
-  #frames({ after, n, events, metrics, samples }: Extract<FromKernel, { kind: "frames" }>): void {
+  #eventsOf(frame: Frame | Grow): WireEvent[] {
+    if (frame.kind === "frame") return frame.events;
+    const [text, count, time, until] = frame.delta;
+    const last = this.#last;
+    if (last === undefined) return [];
+    const name = last.type === "tool_call_delta" ? "arguments" : "text";
+    return [{ ...last, [name]: text, count, time, until }];
+  }
+
+  /** An answer, or a piece of one: then `until` says how far the pieces reach. */
+  #frames(message: Frames): void {
+    const { after, n, events, metrics, samples, until = 0 } = message;
     if (n < this.#have) return;
     if (n === this.#have) {
       this.#upToDate();
@@ -140,12 +171,13 @@ export class Connection {
     }
     if (after === this.#have) this.#apply(events, metrics, samples);
     else if (after === 0) {
-      this.store.restart(events, metrics, samples);
-      this.#confirmSeen(events);
+      this.#restart(events, metrics, samples);
     } else {
+      this.#coming = 0; // A piece was lost.
       this.#gap();
       return;
     }
+    this.#coming = Math.max(this.#coming, until);
     this.#advance(n);
   }
 
@@ -153,13 +185,19 @@ export class Connection {
   #snapshot(): void {
     const { n = 0, events = [], metrics, samples } = this.model.get("snapshot") ?? {};
     if (n <= this.#have) return;
-    this.store.restart(events, metrics, samples);
-    this.#confirmSeen(events);
+    this.#restart(events, metrics, samples);
     this.#advance(n);
+  }
+
+  #restart(...[events, ...figures]: Parameters<Store["restart"]>): void {
+    this.store.restart(events, ...figures);
+    this.#last = events.at(-1);
+    this.#confirmSeen(events);
   }
 
   #apply(...[events, ...figures]: Parameters<Store["apply"]>): void {
     this.store.apply(events, ...figures);
+    this.#last = events.at(-1) ?? this.#last;
     this.#confirmSeen(events);
   }
 
@@ -167,23 +205,24 @@ export class Connection {
   #confirmSeen(events: WireEvent[]): void {
     const asks = (event: WireEvent) =>
       event.type === "tool_approval" && event.decision === "requested";
-    if (!this.store.ended && events.some(asks)) this.#send({ kind: "attend" });
+    if (!this.store.ended && events.some(asks)) this.#send({ kind: "watch" });
   }
 
   #advance(n: number): void {
     this.#have = n;
     for (let next = this.#ahead.get(n + 1); next; next = this.#ahead.get(this.#have + 1)) {
-      this.#apply(next.events, next.metrics, next.samples);
+      this.#apply(this.#eventsOf(next), next.metrics, next.samples);
       this.#have = next.n;
     }
     for (const ahead of this.#ahead.keys()) if (ahead <= this.#have) this.#ahead.delete(ahead);
     this.#asked = 0;
-    if (this.#ahead.size > 0) this.#gap();
+    if (this.#have < this.#coming) this.#wait(FIRST_REPEAT);
+    else if (this.#ahead.size > 0) this.#gap();
     else this.#upToDate();
   }
 
   #upToDate(): void {
-    if (this.#ahead.size > 0) return;
+    if (this.#ahead.size > 0 || this.#have < this.#coming) return;
     this.#asked = 0;
     if (this.store.ended) {
       this.timers.clear(this.#timer);
@@ -192,14 +231,16 @@ export class Connection {
     } else this.#wait(SILENCE);
   }
 
+  /** Something is missing that is not on its way. */
   #gap(): void {
-    if (this.#asked === 0) this.#ask();
+    if (this.#asked === 0 && this.#have >= this.#coming) this.#ask();
   }
 
   #ask(): void {
     if (this.over) return;
     this.#wait(Math.min(FIRST_REPEAT * 2 ** this.#asked, LAST_REPEAT));
     this.#asked += 1;
+    this.#coming = 0;
     this.#send({ kind: "hello", have: this.#have });
     if (this.#asked > LOST_AFTER) this.#setLost(!this.over);
   }

@@ -10,7 +10,7 @@ import {
   type Warning,
   type WireEvent,
 } from "../protocol/events";
-import type { Status } from "../protocol/traits";
+import type { Status, ToolStatus } from "../protocol/traits";
 import {
   MediaPart,
   type Part,
@@ -20,7 +20,6 @@ import {
   type TextKind,
   TextPart,
   ToolPart,
-  type ToolStatus,
   textKey,
 } from "./parts";
 import { addUsage } from "./usage";

@@ -8,16 +8,8 @@ import type {
   ToolCallStart,
   Usage,
 } from "../protocol/events";
+import type { ToolStatus } from "../protocol/traits";
 import { TextBuffer } from "./buffer";
-
-export type ToolStatus =
-  | "streaming"
-  | "called"
-  | "approval"
-  | "running"
-  | "done"
-  | "error"
-  | "denied";
 
 export type TextKind = "text" | "thinking" | "refusal";
 export type TextEvent = TextDelta | ThinkingDelta | RefusalDelta;

@@ -1,16 +1,13 @@
 import type { Usage, WireEvent } from "../protocol/events";
-import type { Metrics } from "../protocol/metrics";
+import { FIGURES, type Figures, STALL } from "../protocol/metrics";
 import { type Change, decode, fold, HEAD, PARTS, Transcript } from "./fold";
 import type { Part, Step } from "./parts";
 import { Samples } from "./samples";
 import { addUsage } from "./usage";
 
-/** A wait between two pieces that counts as a stall, in seconds; Python's metrics say the same. */
-const STALL = 1;
-
 /** What a run has said so far, how fast, and who wants to know. */
 export class Store {
-  metrics: Metrics | null = null;
+  metrics: Figures | null = null;
   readonly samples = new Samples();
   /** When the newest event arrived here, on the clock of `performance.now()`. */
   arrived = 0;
@@ -86,13 +83,13 @@ export class Store {
     signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
   }
 
-  apply(events: WireEvent[], metrics?: Metrics | null, samples?: number[]): void {
+  apply(events: WireEvent[], metrics?: Partial<Figures>, samples?: number[]): void {
     for (const event of events) this.#notify(fold(this.#state, decode(event)));
     this.#settle(metrics, samples);
   }
 
   /** The whole run again from its first event: what is shown and still true stays. */
-  restart(events: WireEvent[], metrics?: Metrics | null, samples?: number[]): void {
+  restart(events: WireEvent[], metrics?: Partial<Figures>, samples?: number[]): void {
     this.#state = new Transcript();
     for (const event of events) fold(this.#state, decode(event));
     this.#notify(PARTS);
@@ -104,11 +101,11 @@ export class Store {
     this.#notify(HEAD);
   }
 
-  #settle(metrics?: Metrics | null, samples?: number[]): void {
+  #settle(metrics?: Partial<Figures>, samples?: number[]): void {
     this.arrived = performance.now();
     if (samples) this.samples.apply(samples);
     if (metrics) {
-      this.metrics = { ...this.metrics, ...metrics };
+      this.metrics = { ...(this.metrics ?? FIGURES), ...metrics };
       this.#notify(HEAD);
     }
   }

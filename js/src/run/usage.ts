@@ -1,13 +1,4 @@
-import { DEFAULTS, type Usage } from "../protocol/events";
-
-const USAGE_COUNTS = [
-  "input_tokens",
-  "output_tokens",
-  "cache_read_tokens",
-  "cache_write_tokens",
-  "reasoning_tokens",
-  "cost",
-] as const;
+import { DEFAULTS, USAGE_COUNTS, type Usage } from "../protocol/events";
 
 export function addUsage(a: Usage | null, b: Usage | null): Usage | null {
   if (a === null || b === null) return a ?? b;

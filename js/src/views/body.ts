@@ -1,6 +1,6 @@
 import { h, placeAfter } from "../dom/element";
-import type { Options } from "../protocol/traits";
-import type { MediaPart, Part, Step, ToolStatus } from "../run/parts";
+import type { Options, ToolStatus } from "../protocol/traits";
+import type { MediaPart, Part, Step } from "../run/parts";
 import type { Store } from "../run/store";
 import { AnswerView } from "./answer";
 import { MediaView } from "./media";

@@ -2,8 +2,9 @@ import { h, icon, setText, toggle } from "../dom/element";
 import { plural, ticking } from "../dom/format";
 import { safeLink } from "../dom/url";
 import type { Citation, Error as ErrorEvent } from "../protocol/events";
+import type { ToolStatus } from "../protocol/traits";
 import type { Connection } from "../run/connection";
-import type { Part, ToolStatus } from "../run/parts";
+import type { Part } from "../run/parts";
 
 /** Seconds without a token before the view says that it waits. */
 const QUIET = 2;

@@ -1,5 +1,6 @@
 import type { LoadModule } from "../markdown";
-import type { Question } from "../protocol/requests";
+import type { Approve } from "../protocol/requests";
+import type { Question } from "../run/connection";
 import type { Part } from "../run/parts";
 
 /** What the view of a part may ask of the stream's. */
@@ -9,7 +10,7 @@ export interface PartContext {
   readonly over: boolean;
   /** Seconds since the run began. */
   readonly now: number;
-  approve(question: Question, decision: "approved" | "denied"): void;
+  approve(question: Question, decision: Approve["decision"]): void;
 }
 
 /** Shows a part, or neighbouring parts: an answer segment, a thinking panel, a tool card, an image. */

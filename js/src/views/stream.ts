@@ -6,9 +6,9 @@ import { Follow } from "../dom/follow";
 import { type Painted, painter } from "../dom/painter";
 import type { WidgetKind, WidgetView } from "../host/kind";
 import type { LoadModule } from "../markdown";
-import type { Model } from "../protocol/model";
 import { Connection } from "../run/connection";
 import type { Change } from "../run/fold";
+import type { Model } from "../run/model";
 import { Announcer } from "./announcer";
 import { Body } from "./body";
 import { Notices } from "./notices";
@@ -72,6 +72,7 @@ export class StreamView implements WidgetView, Painted {
     if (options.chart !== false) {
       this.#chart = new Chart(
         store,
+        loadModule,
         (panel) => this.#bar.after(panel),
         (time) => void this.#seek(time),
         options.chart,

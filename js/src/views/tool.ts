@@ -1,7 +1,8 @@
 import { button, h, icon, setAttribute, setText, toggle } from "../dom/element";
 import { count, json, plural, seconds, soFar } from "../dom/format";
 import type { Usage } from "../protocol/events";
-import type { Part, ToolPart, ToolStatus } from "../run/parts";
+import type { ToolStatus } from "../protocol/traits";
+import type { Part, ToolPart } from "../run/parts";
 import { createDataFrame } from "./dataframe";
 import type { PartContext, PartView } from "./part";
 import { Section } from "./section";

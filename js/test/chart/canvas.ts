@@ -1,10 +1,10 @@
 import type { WireEvent } from "../../src/protocol/events";
-import type { Metrics } from "../../src/protocol/metrics";
+import type { Figures } from "../../src/protocol/metrics";
 
 export const START: WireEvent = { type: "run_start", run_id: "r", model: "m" };
 export const END: WireEvent = { type: "run_end", finish_reason: "stop", time: 2.5 };
 
-export const METRICS: Metrics = {
+export const METRICS: Partial<Figures> = {
   ttft: 0.5,
   elapsed: 2.5,
   output_tokens: 200,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ChartPanel } from "../../src/chart/panel";
 import type { WireEvent } from "../../src/protocol/events";
-import type { Metrics } from "../../src/protocol/metrics";
+import type { Figures } from "../../src/protocol/metrics";
 import { Store } from "../../src/run/store";
 import { END, METRICS, pixels, START, settled } from "./canvas";
 import "../stage";
@@ -17,7 +17,7 @@ beforeEach(() => {
 
 afterEach(() => root.remove());
 
-function run(events: WireEvent[] = [], metrics: Partial<Metrics> = {}): Store {
+function run(events: WireEvent[] = [], metrics: Partial<Figures> = {}): Store {
   const store = new Store();
   // 0.5 s of waiting, then 100 deltas a second for two seconds.
   const samples = [50, 0, ...Array(10).fill(0), ...Array(40).fill(5)];
@@ -160,7 +160,7 @@ test("the timeline lists requests and tools", async () => {
     { type: "tool_call_start", block: 1, call_id: "c", name: "look", time: 1 },
     { type: "tool_result", call_id: "c", content: "x", duration: 1, time: 2 },
   ];
-  const spans: Metrics["iteration_spans"] = [
+  const spans: Figures["iteration_spans"] = [
     ["", 1, 0, 0.5, 1],
     ["", 2, 2, 2.2, 2.5],
   ];

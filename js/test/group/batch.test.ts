@@ -3,12 +3,10 @@ import { widgetKinds } from "../../src/entries/kinds";
 import { BatchView } from "../../src/group/batch";
 import { Registry } from "../../src/host/registry";
 import { settled } from "../chart/canvas";
+import { loadModule } from "../stage";
 import { Traits } from "./traits";
 
-const registry = new Registry(
-  document,
-  widgetKinds(() => Promise.reject(new Error("no kernel to ask"))),
-);
+const registry = new Registry(document, widgetKinds(loadModule));
 
 let model: Traits;
 let view: BatchView;
@@ -19,7 +17,7 @@ beforeEach(async () => {
   document.body.replaceChildren();
   const labels = Array.from({ length: 200 }, (_, i) => `prompt <${i}>`);
   model = new Traits({ labels, states: ".".repeat(200), figures: {}, opened: "" });
-  view = new BatchView(model, registry);
+  view = new BatchView(model as never, registry);
   document.body.append(view.root);
   view.arrive();
   await settled();

@@ -4,18 +4,15 @@ import type { Widget } from "../../src/host/hub";
 import { Registry } from "../../src/host/registry";
 import type { WireEvent } from "../../src/protocol/events";
 import type { FromKernel } from "../../src/protocol/frames";
-import type { Model } from "../../src/protocol/model";
+import type { Model } from "../../src/run/model";
 import { pixels, settled } from "../chart/canvas";
 import { FakeModel } from "../fake_model";
+import { loadModule } from "../stage";
 import { Traits } from "./traits";
-import "../stage";
 
 const START: WireEvent = { type: "run_start", run_id: "r", model: "m" };
 const END: WireEvent = { type: "run_end", finish_reason: "stop", time: 2.5 };
-const registry = new Registry(
-  document,
-  widgetKinds(() => Promise.reject(new Error("no kernel to ask"))),
-);
+const registry = new Registry(document, widgetKinds(loadModule));
 
 let uids = 0;
 

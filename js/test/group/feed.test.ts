@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
-import { chart, type FeedView } from "../../src/group/feed";
+import { type FeedView, chart as kindOf } from "../../src/group/feed";
 import { table } from "../../src/group/rows";
 import type { Widgets } from "../../src/host/kind";
 import type { FromKernel } from "../../src/protocol/frames";
 import { pixels, settled } from "../chart/canvas";
-import "../stage";
+import { loadModule } from "../stage";
 import { Traits } from "./traits";
 
+const chart = kindOf(loadModule);
 const widgets = null as unknown as Widgets;
 const { signal } = new AbortController();
 const say = (message: unknown) => message as FromKernel;

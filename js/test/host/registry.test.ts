@@ -2,9 +2,11 @@ import { afterEach, expect, test, vi } from "vitest";
 import runtime from "../../src/entries/index";
 import makeStub from "../../src/entries/stub";
 import { hubOf } from "../../src/host/hub";
-import type { ModuleName } from "../../src/markdown";
-import type { FromKernel } from "../../src/protocol/frames";
-import type { Model } from "../../src/protocol/model";
+import { Posts } from "../../src/host/posts";
+import type { WireEvent } from "../../src/protocol/events";
+import type { FromKernel, RuntimeMessage } from "../../src/protocol/frames";
+import type { ModuleName } from "../../src/protocol/traits";
+import type { Model } from "../../src/run/model";
 import { FakeModel } from "../fake_model";
 import { end, painted, START, Stage, text } from "../stage";
 
@@ -62,7 +64,7 @@ test("after a reload the html is there before the model", async () => {
   const uid = "reloaded";
   const frozen = freeze(uid);
   expect(frozen.textContent).toBe("static");
-  const snapshot = { n: 3, events: [START, text("Answer"), end()], metrics: null };
+  const snapshot = { n: 3, events: [START, text("Answer"), end()] };
   new Stage({ uid, snapshot });
   await painted();
   expect(frozen.querySelector<HTMLElement>(".nbstream")?.dataset.status).toBe("done");
@@ -149,20 +151,21 @@ function widget(bundle: string, uid: string) {
 
 /** The runtime's widget, and what it asked its kernel for. */
 function load(bundle: string, signal = new AbortController().signal) {
-  const callbacks: ((message: { kind: "part"; name: ModuleName; code: string }) => void)[] = [];
+  const callbacks: ((message: RuntimeMessage) => void)[] = [];
   const asked: ModuleName[] = [];
   runtime.initialize({
     signal,
     model: {
       get: () => bundle,
       on: (_, callback) => callbacks.push(callback),
-      send: (message) => message.kind === "part" && asked.push(message.name),
+      send: (message) => message.kind === "module" && asked.push(message.name),
     },
   });
-  const answer = (name: ModuleName, code: string) => {
-    for (const callback of callbacks) callback({ kind: "part", name, code });
+  const say = (message: RuntimeMessage) => {
+    for (const callback of callbacks) callback(message);
   };
-  return { asked, answer };
+  const answer = (name: ModuleName, code: string) => say({ kind: "module", name, code });
+  return { asked, answer, say };
 }
 
 const hello: FromKernel = { kind: "frame", n: 1, events: [START, text("Hello"), end()] };
@@ -242,4 +245,74 @@ test("a formula is drawn once a kernel has sent what draws it", async () => {
   second.answer("math", code);
   first.answer("math", code);
   await vi.waitFor(() => expect(el.textContent).toContain("drawn: x^2"), 5000);
+});
+
+// ── messages for several widgets in one ─────────────────────────────────────
+
+const frame = (n: number, ...events: WireEvent[]): FromKernel => ({ kind: "frame", n, events });
+
+function pair() {
+  const bundle = `bundle-${++bundles}`;
+  const { say } = load(bundle);
+  const [a, b] = ["a", "b"].map((name) => widget(bundle, `${bundle}-${name}`));
+  if (!a || !b) throw new Error("two widgets");
+  const posts = (messages: [typeof a, FromKernel][]) =>
+    say({
+      kind: "posts",
+      posts: Object.fromEntries(messages.map(([to, message]) => [to.model.get("uid"), message])),
+    });
+  const show = (each: typeof a) => {
+    each.initialize();
+    each.render();
+  };
+  return { a, b, say, posts, show };
+}
+
+test("each view takes its own out of a message for several", async () => {
+  const { a, b, posts, show, say } = pair();
+  for (const each of [a, b]) show(each);
+  posts([
+    [a, frame(1, START, text("A"))],
+    [b, frame(1, START, text("B"))],
+  ]);
+  say({ kind: "posts", posts: { nobody: frame(1, START), constructor: frame(1, START) } });
+  // The second frame of one comes too late: it is asked for, and what came meanwhile is not lost.
+  posts([
+    [a, frame(3, text("3"), end())],
+    [b, frame(2, text("2"), end())],
+  ]);
+  expect(a.model.sent).toEqual([{ kind: "hello", have: 1 }]);
+  posts([[a, frame(2, text("2"))]]);
+  await painted();
+  expect([a, b].map(({ el }) => el.querySelector("p")?.textContent)).toEqual(["A23", "B2"]);
+});
+
+test("a view whose model loads late gets what came before it", async () => {
+  const { a, b, posts, show } = pair();
+  show(a);
+  posts([
+    [a, frame(1, START, text("A"))],
+    [b, frame(2, text("2"), end())],
+  ]);
+  posts([[b, frame(1, START, text("B"))]]);
+  show(b);
+  await painted();
+  expect(b.el.querySelector("p")?.textContent).toBe("B2");
+});
+
+test("what waits for nobody is bounded, in number and in time", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const posts = new Posts();
+  for (let i = 0; i < 100; i++) posts.keep("many", frame(i + 1));
+  expect(posts.take("many")).toHaveLength(64);
+  expect(posts.take("many")).toHaveLength(0);
+  for (let i = 0; i < 65; i++) posts.keep(`u${i}`, frame(1));
+  expect(
+    [posts.take("u0"), posts.take("u1"), posts.take("u64")].map((each) => each.length),
+  ).toEqual([0, 1, 1]);
+  vi.advanceTimersByTime(31_000);
+  expect(posts.take("u2")).toHaveLength(0);
+  posts.keep("u3", frame(2));
+  expect(posts.take("u3")).toEqual([frame(2)]);
+  vi.useRealTimers();
 });

@@ -38,6 +38,23 @@ describe("repair", () => {
     expect(model.sent).toHaveLength(1);
   });
 
+  test("a short frame goes on with what the frame before ended with, also where it waited", () => {
+    const model = new FakeModel();
+    const connection = connect(model);
+    const grow = (n: number, text: string): FromKernel => ({
+      kind: "grow",
+      n,
+      delta: [text, 2, 0.5, 0.6],
+    });
+    model.say(frame(1, START, text("a")));
+    model.say(grow(3, "c"));
+    model.say(grow(2, "b"));
+    expect(connection.store.text).toBe("abc");
+    model.say(grow(4, "d"));
+    expect(connection.store.text).toBe("abcd");
+    expect(toDict(connection.store).parts).toHaveLength(1);
+  });
+
   test("the widget's state may have what messages have not brought", () => {
     const model = new FakeModel();
     const connection = connect(model);
@@ -85,13 +102,46 @@ describe("repair", () => {
   });
 
   test("a snapshot is the beginning, and the kernel is asked for what came since", () => {
-    const snapshot = { n: 4, events: [START, text("so far")], metrics: null };
+    const snapshot = { n: 4, events: [START, text("so far")] };
     const model = new FakeModel({ snapshot });
     const connection = connect(model);
     expect(connection.store.text).toBe("so far");
     expect(model.sent).toEqual([{ kind: "hello", have: 4 }]);
     model.say({ kind: "frames", after: 4, n: 5, events: [text(" and on"), END] });
     expect(connection.store.text).toBe("so far and on");
+  });
+
+  test("a run too long for the widget's state is asked for at once, and comes in pieces", () => {
+    const model = new FakeModel({ status: "running", snapshot: { n: 0, events: [] } });
+    const connection = connect(model);
+    expect(model.sent).toEqual([{ kind: "hello", have: 0 }]);
+    model.say({ kind: "frames", after: 0, n: 3, until: 9, events: [START, text("a")] });
+    // What happens meanwhile does not come in between.
+    model.say(frame(10, text("d")));
+    model.say({ kind: "beat", n: 10 });
+    model.say({ kind: "frames", after: 3, n: 6, until: 9, events: [text("b")] });
+    vi.advanceTimersByTime(400);
+    model.say(frame(11, text("e"), END));
+    expect(connection.store.text).toBe("ab");
+    model.say({ kind: "frames", after: 6, n: 9, events: [text("c")] });
+    expect(connection.store.text).toBe("abcde");
+    expect(model.sent).toHaveLength(1);
+  });
+
+  test("a piece that was lost is asked for, once", () => {
+    const model = new FakeModel({ status: "running", snapshot: { n: 0, events: [] } });
+    const connection = connect(model);
+    model.say({ kind: "frames", after: 0, n: 3, until: 9, events: [START, text("a")] });
+    model.say({ kind: "frames", after: 5, n: 7, until: 9, events: [text("c")] });
+    model.say({ kind: "frames", after: 7, n: 9, events: [text("d")] });
+    expect(model.sent.slice(1)).toEqual([{ kind: "hello", have: 3 }]);
+    model.say({ kind: "frames", after: 3, n: 6, until: 9, events: [text("b")] });
+    vi.advanceTimersByTime(600); // and the last does not come
+    expect(model.sent.slice(2)).toEqual([{ kind: "hello", have: 6 }]);
+    model.say({ kind: "frames", after: 6, n: 9, events: [text("cd"), END] });
+    expect(connection.store.text).toBe("abcd");
+    vi.advanceTimersByTime(60_000);
+    expect(model.sent).toHaveLength(3);
   });
 
   test("an answer to another window's question does no harm", () => {
@@ -285,9 +335,15 @@ function run(seed: number): { sent: Record<string, unknown>; seen: Record<string
       deliver({ kind: "beat", n: frames.length });
       return;
     }
-    const after = chance() < 0.2 ? 0 : have;
-    const events = frames.slice(after).flat();
-    deliver({ kind: "frames", after, n: frames.length, events });
+    let after = chance() < 0.2 ? 0 : have;
+    const pieces = chance() < 0.3;
+    for (const end = frames.length; ; ) {
+      const n = pieces ? Math.min(after + 1 + Math.floor(chance() * 5), end) : end;
+      const events = frames.slice(after, n).flat();
+      deliver({ kind: "frames", after, n, ...(n < end && { until: end }), events });
+      if (n >= end) break;
+      after = n;
+    }
   };
   model.send = (message) => {
     if (chance() < weather.loss) return;

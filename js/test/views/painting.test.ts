@@ -131,3 +131,16 @@ test("the caret stands behind the last character, in text as in code", async () 
   await stage.say(end());
   expect(shown(caret)).toBe(false);
 });
+
+test("what comes after a quiet moment is painted in the next frame", async () => {
+  const stage = new Stage();
+  const { root } = stage.show();
+  await stage.say(START, text("a"));
+  for (let i = 0; i < 5; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    stage.send([text(`${i}`)]);
+    // Asked for after the view has asked: runs in the same frame, behind it.
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+    expect(part(root, "answer")?.textContent).toBe(`a${"01234".slice(0, i + 1)}`);
+  }
+});

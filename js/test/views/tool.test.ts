@@ -70,7 +70,7 @@ test("a tool that waits for a decision gets it", async () => {
   action(a, "approve")?.click();
   action(b, "deny")?.click();
   expect(stage.model.sent).toEqual([
-    { kind: "attend" },
+    { kind: "watch" },
     { kind: "approve", call_id: "a", decision: "approved" },
     { kind: "approve", call_id: "b", decision: "denied" },
   ]);

@@ -36,7 +36,7 @@ class Anthropic(HTTPModel):
     key_names: tuple[str, ...] = ("ANTHROPIC_API_KEY",)
     key_needed = True
     ids = WORD
-    lacks = ("seed",)
+    lacks: tuple[str, ...] = ("seed",)
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}
     )

@@ -25,7 +25,7 @@ class Gemini(HTTPModel):
     provider = "gemini"
     key_names: tuple[str, ...] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     key_needed = True
-    lacks = ("user",)
+    lacks: tuple[str, ...] = ("user",)
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}
     )

@@ -88,7 +88,7 @@ class HTTPModel(ChatModel):
         self.streaming = stream
         self.max_line = max_line
         named = [name for name in NAMES if name in options and not is_own(name, options[name])]
-        self.defaults = {name: options.pop(name) for name in named}
+        self.defaults: dict[str, Any] = {name: options.pop(name) for name in named}
         self.options = options
         if api_key_name:
             self.key_names = (api_key_name,)

@@ -73,7 +73,7 @@ class LiteLLM(ChatModel):
         )
         self._key_name = api_key_name
         named = [name for name in NAMES if name in options and not is_own(name, options[name])]
-        self.defaults = {name: options.pop(name) for name in named}
+        self.defaults: dict[str, Any] = {name: options.pop(name) for name in named}
         self.options = options
         if headers:
             self.options["extra_headers"] = headers

@@ -28,7 +28,7 @@ class Ollama(HTTPModel):
 
     provider = "ollama"
     key_names: tuple[str, ...] = ("OLLAMA_API_KEY",)
-    lacks = ("user", "tool_choice")
+    lacks: tuple[str, ...] = ("user", "tool_choice")
     features: ClassVar[frozenset[Feature]] = frozenset(
         {"streaming", "tools", "vision", "json", "thinking"}
     )

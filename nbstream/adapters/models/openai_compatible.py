@@ -12,7 +12,7 @@ from nbstream.events.errors import ProviderError
 
 from .base import ChatRequest, Feature
 from .chat_messages import chat_messages
-from .fitting import ANY, NINE, shortened, wire_name
+from .fitting import ANY, NINE, Ids, shortened, wire_name
 from .http_model import ApiKey, HTTPModel, function_tools, own_tools, with_options
 from .parameters import chat_reasoning, chat_tool_choice, mark_cached
 from .providers import OPENAI_COMPATIBLE, provider_of
@@ -40,8 +40,8 @@ class OpenAIModel(HTTPModel):
             self.key_names: tuple[str, ...] = known.keys
             self.key_needed = True
         self.provider: str = provider or (known.name if known else self.provider)
-        self.ids = _IDS.get(self.provider, ANY)
-        self.lacks = _LACKS.get(self.provider, ())
+        self.ids: Ids = _IDS.get(self.provider, ANY)
+        self.lacks: tuple[str, ...] = _LACKS.get(self.provider, ())
         known = OPENAI_COMPATIBLE.get(self.provider)
         self._thinking = known.thinking if known else ("reasoning_content",)
 

@@ -10,7 +10,7 @@ from nbstream.events.carry import carried
 
 from .base import ChatRequest
 from .chat_messages import file_of
-from .fitting import shortened, wire_name
+from .fitting import Ids, shortened, wire_name
 from .http_model import ApiKey, function_tools, own_tools, with_options
 from .openai_compatible import OpenAIModel
 from .parameters import chosen, effort
@@ -22,10 +22,12 @@ APPROVED = "approved"
 class OpenAIResponses(OpenAIModel):
     """`OpenAIResponses("gpt-5", reasoning={"summary": "auto"})`; also LM Studio, vLLM and llama.cpp."""
 
-    def __init__(self, model: str, api_key: ApiKey | None = None, **settings: Any) -> None:
-        super().__init__(model, api_key, **settings)
-        self.ids = shortened(64)
-        self.lacks = ("seed",)
+    def __init__(
+        self, model: str, api_key: ApiKey | None = None, *, provider: str = "", **settings: Any
+    ) -> None:
+        super().__init__(model, api_key, provider=provider, **settings)
+        self.ids: Ids = shortened(64)
+        self.lacks: tuple[str, ...] = ("seed",)
 
     def home(self) -> str:
         return "https://api.openai.com/v1"

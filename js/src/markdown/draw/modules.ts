@@ -1,5 +1,6 @@
 // What is not in the first load: asked of the page's owner when first needed, drawn when it is there.
 
+import type { ModuleName } from "../../protocol/traits";
 import { addLanguages, type Languages } from "../code/languages";
 import type { DrawMath } from "./nodes";
 
@@ -8,18 +9,16 @@ export interface Modules {
   languages: { languages: Languages };
 }
 
-export type ModuleName = keyof Modules;
-
 /** Loads a module (`src/markdown/lazy/<name>.ts`, bundled by itself) from wherever it is kept. */
 export type LoadModule = (name: ModuleName) => Promise<unknown>;
 
 const MAX_FORMULA = 10_000;
 
 let drawMath: DrawMath | null = null;
-const loads = new Map<ModuleName, Promise<boolean>>();
+const loads = new Map<keyof Modules, Promise<boolean>>();
 
 /** Resolves to whether the module is there; what cannot be loaded is done without. */
-export function loadModule(name: ModuleName, load: LoadModule | undefined): Promise<boolean> {
+export function loadModule(name: keyof Modules, load: LoadModule | undefined): Promise<boolean> {
   let loading = loads.get(name);
   if (!loading && load) {
     loading = load(name).then(

@@ -1,5 +1,5 @@
-import type { ToKernel } from "./requests";
-import type { StreamTraits } from "./traits";
+import type { ToKernel } from "../protocol/requests";
+import type { StreamTraits } from "../protocol/traits";
 
 interface WidgetManager {
   get_model?(id: string): Promise<unknown>;
@@ -8,9 +8,12 @@ interface WidgetManager {
 }
 
 /** The part of anywidget's model that nbstream uses. */
-export interface Model {
-  get<K extends keyof StreamTraits>(name: K): StreamTraits[K];
+export interface ModelOf<Traits, Request> {
+  get<K extends keyof Traits>(name: K): Traits[K];
   on(name: string, callback: (message: unknown) => void): void;
-  send(message: ToKernel): void;
+  send(message: Request): void;
   widget_manager?: WidgetManager;
 }
+
+/** A stream's. */
+export type Model = ModelOf<StreamTraits, ToKernel>;

@@ -1,0 +1,3 @@
+// The module `chart`: what draws charts.
+export { ChartPanel } from "./panel";
+export { joined, Plot } from "./plot";
