@@ -68,6 +68,7 @@ class LabServer:
                     "JUPYTER_CONFIG_PATH": str(REPO / "scripts/lab"),
                     "JUPYTER_CONFIG_DIR": str(home / "config"),
                     "JUPYTER_DATA_DIR": str(home / "data"),
+                    "JUPYTER_PREFER_ENV_PATH": "0",
                     "JUPYTER_RUNTIME_DIR": str(runtime),
                     "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
                     "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),

@@ -125,7 +125,8 @@ async def test_a_restarted_kernel_leaves_half_of_it_at_least(open_notebook, serv
     words = [word for word in WORDS if word.strip() + " " in saved]
     print(f"\n{len(words)} of {arrived} words are in the file")
     assert len(words) > 0.45 * arrived > 40
-    assert saved.count("unfinished when this was saved") == 1
+    # A kernel that is given the time says at its end that the run was stopped.
+    assert "unfinished when this was saved" in saved or "· stopped" in saved
 
 
 async def test_a_cell_that_runs_again_stops_what_it_showed(open_notebook, serve):
