@@ -97,8 +97,13 @@ def typescript(kind: inspect.Type) -> str:
         case inspect.UnionType(types):
             return " | ".join(typescript(each) for each in types)
         case inspect.StructType(cls) | inspect.TypedDictType(cls):
-            return cls.__name__
+            return ts_name(cls)
     raise TypeError(f"js/protocol.py has no TypeScript for {kind!r}")
+
+
+def ts_name(cls: type) -> str:
+    """The TypeScript name of a class: an `Event` at its end only keeps it from shadowing a builtin of Python."""
+    return cls.__name__.removesuffix("Event") or cls.__name__
 
 
 def literals(values: Iterable[object]) -> str:
@@ -153,11 +158,11 @@ def events_file() -> str:
     for cls in events.EVENT_TYPES:
         tag = str(cls.__struct_config__.tag)
         base, fields = own_fields(cls)
-        out.append(f"\nexport interface {cls.__name__} extends {base} {{\n")
+        out.append(f"\nexport interface {ts_name(cls)} extends {base} {{\n")
         out.append(f"  type: {json.dumps(tag)};\n{body(fields)}}}\n")
         values = ", ".join(filter(None, [f"...{base.lower()}", defaults(fields)]))
         table.append(f"  {tag}: {{ {values} }},\n")
-    union = "".join(f"\n  | {cls.__name__}" for cls in events.EVENT_TYPES)
+    union = "".join(f"\n  | {ts_name(cls)}" for cls in events.EVENT_TYPES)
     out.append(f"\nexport type StreamEvent ={union};\n\n{FOOTER}")
     out.append(f"const event = {{ {defaults(event)} }};\n")
     out.append(f"const delta = {{ ...event, {defaults(delta)} }};\n\n")

@@ -20,9 +20,9 @@ from .adapters.models.scripted import Scripted as Scripted
 from .adapters.transport.timeouts import Timeouts as Timeouts
 from .agents.agent import Agent as Agent
 from .agents.history import History as History
+from .agents.step import Step as Step
 from .agents.tools import Tool as Tool
 from .agents.tools import tool as tool
-from .agents.workflow import Step as Step
 from .agents.workflow import Workflow as Workflow
 from .api import attach as attach
 from .api import compare as compare

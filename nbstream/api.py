@@ -112,16 +112,16 @@ def stream(
         return Stream(source, title=title, timeouts=timeouts, retries=0, budget=budget, log=kept)
     if given:
         request.tools = given
-    tape = cassettes.taped(chat, request)
+    cassette = cassettes.recorded_source(chat, request)
     stream = Stream(
-        tape or _asking(chat, request),
+        cassette or _asking(chat, request),
         title=title,
         timeouts=timeouts,
         retries=attempts,
         budget=budget,
         log=_log_of(setting("log", log), chat),
     )
-    if tape is None:
+    if cassette is None:
         cassettes.record(stream, chat, request)
     if history is not None:
         _remember(stream, history, turn_messages)

@@ -415,7 +415,7 @@ async def test_nobody_there_takes_the_default(monkeypatch, default, decision, st
 async def test_stop_while_it_asks():
     model = scripted(call("add", {"a": 1, "b": 1}), "ok")
     stream = nb.Agent(model, [add], approve=True).stream("go")
-    stream.attend()
+    stream.watched()
     stream.on(lambda _: stream.stop(), "tool_approval")
     response = await stream
     assert legal(stream.events)
@@ -468,7 +468,7 @@ async def test_stop_leaves_no_nested_question_open(within):
     step = {"workflow": nb.Step("ask", outer), "handler": nb.Step("ask", handler=lambda _: stream)}
     stream = outer.stream("go")
     run = stream if within == "agent" else nb.Workflow([step[within]]).stream("go")
-    run.attend()
+    run.watched()
     run.on(lambda _: run.stop(), "tool_approval")
     response = await run
     assert legal(run.events)

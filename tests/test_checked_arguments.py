@@ -233,7 +233,7 @@ async def test_an_outer_id_spelled_like_a_nested_one_is_another(by):
                 assert stream.approve(asked["look"], True)
                 assert stream.approve(asked["wipe"], False)
 
-    stream.attend()
+    stream.watched()
     await asyncio.wait_for(stream.on(answer, "tool_approval"), 20)
     assert legal(stream.events)
     assert RAN == ["look"]
@@ -260,7 +260,7 @@ async def test_steps_whose_names_run_into_ids_are_kept_apart():
                 for each in waiting:
                     assert stream.approve(each.call_id, each.step == "a")
 
-    stream.attend()
+    stream.watched()
     await asyncio.wait_for(stream.on(answer, "tool_approval"), 20)
     assert legal(stream.events)
     assert RAN == ["first"]

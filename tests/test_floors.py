@@ -25,8 +25,8 @@ FLOORS = [
     "config host",
     "fold",
     "logs wire",
-    "adapters",
     "render",
+    "adapters",
     "runs",
     "agents batches",
     "widgets serve",
@@ -38,9 +38,7 @@ FLOORS = [
 INNER = {"adapters": ["transport", "wires", "models", "sources"]}
 
 #: Arrows that still go up or around, to be removed: (from, to).
-KNOWN = {
-    ("adapters.models.base", "render.response"),
-}
+KNOWN: set[tuple[str, str]] = set()
 
 #: Libraries that one room, or one folder, alone may import.
 EDGES = {
@@ -161,6 +159,15 @@ def test_importing_is_light(statement):
     code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("room", sorted(r for r in ROOMS if r.startswith("adapters.models.")))
+def test_an_adapter_comes_without_what_writes_html(room):
+    code = f"import json, sys, nbstream.{room}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.removeprefix("nbstream.") for name in json.loads(done.stdout)}
+    assert {n for n in loaded if n.startswith("render.")} <= {"render.response"}
+    assert not {"markdown_it", "pygments", "anywidget", "ipywidgets"} & loaded
 
 
 def test_load_ext_is_light():

@@ -16,7 +16,13 @@ import pytest
 import nbstream as nb
 from nbstream.adapters.models.base import ChatModel
 from nbstream.events import Retry, RunStart, StreamEvent, TextDelta, stamp
-from nbstream.logs.recording import Answer, AnswerBytes, AnswerEnd, read_lines, read_recording
+from nbstream.logs.recording import (
+    ResponseBytes,
+    ResponseEnd,
+    ResponseHead,
+    read_lines,
+    read_recording,
+)
 from tests.servers import Request, chat, chat_event
 
 TAPES = Path(__file__).parent / "tapes"
@@ -72,7 +78,7 @@ def test_the_bytes_give_the_same_events(tape, serve, tmp_path):
     model = MODELS[tape](serve(bytes_of(tape)).url)
     stream = nb.stream("hello", model=model).record(path, raw=True)
     stream.result()
-    kept = b"".join(line.data for line in read_lines(path) if isinstance(line, AnswerBytes))
+    kept = b"".join(line.data for line in read_lines(path) if isinstance(line, ResponseBytes))
     assert kept == (TAPES / tape).read_bytes()
     assert list(read_recording(path)) == stream.events
     replayed = nb.replay(path, speed=None)
@@ -122,7 +128,7 @@ def test_no_key_is_in_the_file_wherever_it_is_cut(serve, tmp_path):
 
     path = tmp_path / "raw.jsonl"
     nb.stream("hello", model=openai(serve(echo).url)).record(path, raw=True).result()
-    kept = b"".join(line.data for line in read_lines(path) if isinstance(line, AnswerBytes))
+    kept = b"".join(line.data for line in read_lines(path) if isinstance(line, ResponseBytes))
     assert "Bearer •••".encode() in kept
     assert KEY.encode() not in path.read_bytes() + kept
     assert KEY[:8].encode() not in kept
@@ -186,7 +192,7 @@ def test_a_stop_is_replayed(serve, tmp_path):
         break
     stream.stop()
     stream.result()
-    assert not any(isinstance(line, AnswerEnd) for line in read_lines(path))
+    assert not any(isinstance(line, ResponseEnd) for line in read_lines(path))
     replayed = nb.replay(path, speed=None)
     assert replayed.result().status == "stopped"
     assert said(replayed.events) == said(stream.events)
@@ -249,7 +255,7 @@ def test_an_agents_requests_are_tapes_of_their_own(serve, tmp_path):
     replayed = nb.replay(path, speed=None)
     assert replayed.result().text == "it is six"
     assert said(replayed.events) == said(stream.events)
-    assert sum(isinstance(line, Answer) for line in read_lines(path)) == 2
+    assert sum(isinstance(line, ResponseHead) for line in read_lines(path)) == 2
     first, second = sorted(tapes.iterdir(), key=lambda tape: tape.stat().st_mtime_ns)
     for tape in (first, second):
         without_its_events(tape)

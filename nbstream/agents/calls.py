@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from nbstream.events import (
-    Event,
     StreamEvent,
     ToolApproval,
     ToolCallEnd,
     ToolCallStart,
     ToolProgress,
     ToolResult,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.errors import ToolError
 from nbstream.events.json import MAX_DEPTH, decode_json, depth_exceeds
 from nbstream.events.nearly import fit
 from nbstream.fold.parts import ToolPart
+from nbstream.runs.fan_in import Channel, fan_in
 from nbstream.runs.stream import Stream
 
 from .approval import Approval, Questions, preview
@@ -40,7 +41,7 @@ NOT_RUN = {
     "timeout": "Nobody answered whether this call may run, so it did not.",
 }
 
-Emit = Callable[[StreamEvent], None]
+Events = Channel[StreamEvent]
 
 
 class ToolCalls:
@@ -79,7 +80,7 @@ class ToolCalls:
     def watched(self) -> None:
         self._approval.watched = True
         for nested in list(self._nested.values()):
-            nested.stream.attend()
+            nested.stream.watched()
 
     def decide(self, question: str, approved: bool) -> bool:
         return self.settle(self._questions.approval_id(question), approved)
@@ -98,7 +99,7 @@ class ToolCalls:
             tool, began = self._running.get(call.call_id, (None, None))
             if tool is not None and tool.threaded and call.call_id not in self._nested:
                 events.append(
-                    Warning(
+                    WarningEvent(
                         f"{tool.name} runs in a thread, which cannot be cancelled: it goes on, "
                         "and its result is dropped."
                     )
@@ -168,80 +169,70 @@ class ToolCalls:
 
     async def run(self, calls: Sequence[ToolPart]) -> AsyncGenerator[StreamEvent, None]:
         """Runs all calls at once; events come as they happen. Raises `Interrupted`."""
-        queue: asyncio.Queue[StreamEvent | asyncio.Future[None]] = asyncio.Queue()
-        tasks = [asyncio.ensure_future(self._run(call, queue.put_nowait)) for call in calls]
-        for task in tasks:
-            task.add_done_callback(queue.put_nowait)
-        left = len(tasks)
-        try:
-            while left:
-                event = await queue.get()
-                if isinstance(event, Event):
-                    yield event
-                else:
-                    left -= 1
-                    event.result()
-        finally:
-            for task in tasks:
-                task.cancel()
+        producers = [partial(self._run, call) for call in calls]
+        async with aclosing(fan_in(producers)) as events:
+            async for event in events:
+                yield event
 
     def refuse(self, call: ToolPart, why: str) -> ToolResult:
         """The result of a call that is not run."""
         return self._result(call.call_id, why, error=True)
 
-    async def _run(self, call: ToolPart, emit: Emit) -> None:
+    async def _run(self, call: ToolPart, events: Events) -> None:
         """One call to its result; a failing tool is told to the model and ends nothing."""
         call_id = call.call_id
         began: float | None = None
         self._open += 1
         try:
             if (approval_id := self._consents.pop(call_id, None)) is not None:
-                decision = await self._answer(call_id, approval_id, emit)
+                decision = await self._answer(call_id, approval_id, events)
                 allowed = decision == "approved"
                 text = "approved" if allowed else NOT_RUN[decision]
-                emit(self._result(call_id, text, error=not allowed))
+                await events.send(self._result(call_id, text, error=not allowed))
                 return
             tool, keywords = self._prepared(call)
             if await self._approval.needed(tool, keywords, self.home):
-                decision = await self._ask(call_id, preview(keywords), emit)
+                decision = await self._ask(call_id, preview(keywords), events)
                 if decision != "approved":
-                    emit(self._result(call_id, NOT_RUN[decision], error=True))
+                    await events.send(self._result(call_id, NOT_RUN[decision], error=True))
                     return
             began = time.monotonic()
             self._running[call_id] = tool, began
 
             def progress(value: Stream | Result) -> None:
                 content = repr(value) if isinstance(value, Stream) else value.content
-                emit(ToolProgress(call_id, content))
+                events.push(ToolProgress(call_id, content))
 
             value: Stream | Result = await tool.call(
                 keywords, progress, home=self.home, convert=_converted
             )
-            result = await self._follow(value, call, emit) if isinstance(value, Stream) else value
+            result = await self._follow(value, call, events) if isinstance(value, Stream) else value
             self.images[call_id] = result.images
-            emit(self._result(call_id, result.content, text=result.text, began=began))
+            await events.send(self._result(call_id, result.content, text=result.text, began=began))
         except (Interrupted, asyncio.CancelledError):
             raise
         except KeyboardInterrupt:
             raise Interrupted from None
         except BaseException as error:
-            emit(self._result(call_id, described(error), error=True, began=began))
+            await events.send(self._result(call_id, described(error), error=True, began=began))
         finally:
             self._open -= 1
             self._running.pop(call_id, None)
 
-    async def _ask(self, call_id: str, arguments: str, emit: Emit) -> str:
+    async def _ask(self, call_id: str, arguments: str, events: Events) -> str:
         """Ask a person whether a call may run with these arguments, and wait for the answer."""
         approval_id = self._approval.ask()
-        emit(self._questions.note(ToolApproval(call_id, "requested", approval_id, arguments)))
-        return await self._answer(call_id, approval_id, emit)
+        await events.send(
+            self._questions.note(ToolApproval(call_id, "requested", approval_id, arguments))
+        )
+        return await self._answer(call_id, approval_id, events)
 
-    async def _answer(self, call_id: str, approval_id: str, emit: Emit) -> str:
+    async def _answer(self, call_id: str, approval_id: str, events: Events) -> str:
         decision = await self._approval.answer(approval_id)
-        emit(self._questions.note(ToolApproval(call_id, decision, approval_id)))
+        await events.send(self._questions.note(ToolApproval(call_id, decision, approval_id)))
         return decision
 
-    async def _follow(self, stream: Stream, call: ToolPart, emit: Emit) -> Result:
+    async def _follow(self, stream: Stream, call: ToolPart, events: Events) -> Result:
         """A tool that answers with a stream: its events are shown, its answer is the result."""
         name = stream.title or call.name
         n = self._steps[name] = self._steps.get(name, 0) + 1
@@ -251,10 +242,10 @@ class ToolCalls:
             turn.home = self.home
         nested = self._nested[call.call_id] = Nested(stream, step, agent=name, run=call.call_id)
         if self._approval.watched:
-            stream.attend()
-        async with aclosing(nested.events()) as events:
-            async for event in events:
-                emit(self._questions.note(event))
+            stream.watched()
+        async with aclosing(nested.events()) as inner:
+            async for event in inner:
+                await events.send(self._questions.note(event))
         response = stream.response
         return result_of(response.text if response.output is None else response.output)
 

@@ -163,10 +163,10 @@ def _has(value: Any, attribute: str) -> bool:
 
 def _raised(path: str, what: str, error: BaseException) -> UsageError:
     try:
-        said = f"{type(error).__name__}: {error}"
+        description = f"{type(error).__name__}: {error}"
     except BaseException:
-        said = type(error).__name__
-    return UsageError(f"{{{path}}} cannot be filled in: {what} raised {said}.", hint=KEEP)
+        description = type(error).__name__
+    return UsageError(f"{{{path}}} cannot be filled in: {what} raised {description}.", hint=KEEP)
 
 
 def _looks_like_a_key(path: str, text: str) -> bool:

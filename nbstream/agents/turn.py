@@ -23,7 +23,7 @@ from nbstream.events import (
     Reset,
     RunEnd,
     StreamEvent,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.errors import OutputValidationError
 from nbstream.fold.parts import ToolPart
@@ -87,7 +87,7 @@ class AgentTurn(Turn):
         self.home = running_loop()
         self._messages = list(prompt)
         self._prompts = len(self._messages)
-        self._said = Transcript()
+        self._transcript = Transcript()
         self._calls: list[ToolPart] = []
         self._block = 0
         self._ids = CallIds()
@@ -155,10 +155,10 @@ class AgentTurn(Turn):
                         end = event
                     else:
                         yield event
-            self._calls = [call for call in self._said.tool_calls if not call.server_side]
-            calls, said = self._calls, self._said
+            self._calls = [call for call in self._transcript.tool_calls if not call.server_side]
+            calls, transcript = self._calls, self._transcript
             if calls and last:
-                yield Warning(f"No answer within max_iterations={self._max_iterations}.")
+                yield WarningEvent(f"No answer within max_iterations={self._max_iterations}.")
                 for call in calls:
                     yield self._tools.refuse(call, "not run: no iteration left")
             elif calls:
@@ -168,10 +168,10 @@ class AgentTurn(Turn):
             self._settle()
             repair = None
             if self._schema is not None and (last or not calls):
-                repair, mended = self._validate(said, end)
+                repair, mended = self._validate(transcript, end)
                 if mended:
-                    yield Warning(f"the answer was mended: {mended}")
-            usage = said.usage
+                    yield WarningEvent(f"the answer was mended: {mended}")
+            usage = transcript.usage
             if usage is not None:
                 usage = msgspec.structs.replace(usage, seq=0, time=0.0)
             yield IterationEnd(iteration, usage, end.finish_reason, end.carry)
@@ -196,7 +196,7 @@ class AgentTurn(Turn):
 
         Each is a value of its own, also where the model gives one object again and again.
         """
-        self._said = Transcript()
+        self._transcript = Transcript()
         self._calls = []
         self._ids.next_answer()
         shift = self._block
@@ -215,8 +215,8 @@ class AgentTurn(Turn):
                     new["carry"] = with_ids(given.carry, self._ids.renamed)
                 event, mended = self._tools.check(msgspec.structs.replace(given, **new))
                 if mended:
-                    yield Warning(mended)
-                self._said.apply(event)
+                    yield WarningEvent(mended)
+                self._transcript.apply(event)
                 yield event
 
     async def _run_tools(self, calls: list[ToolPart]) -> AsyncGenerator[StreamEvent, None]:
@@ -237,15 +237,20 @@ class AgentTurn(Turn):
 
     def _settle(self) -> None:
         """The model's answer and its tools' results become messages."""
-        if not (self._said.text or self._said.refusal or self._calls or self._said.carry):
+        if not (
+            self._transcript.text
+            or self._transcript.refusal
+            or self._calls
+            or self._transcript.carry
+        ):
             return
-        self._messages.append(assistant_message(self._said, self._calls))
+        self._messages.append(assistant_message(self._transcript, self._calls))
         results = self._tools.results
         for call in self._calls:
             self._messages.append(
                 result_message(call.call_id, results.setdefault(call.call_id, STOPPED))
             )
-        self._said = Transcript()
+        self._transcript = Transcript()
         self._calls = []
 
     def _remember(self) -> None:
@@ -255,17 +260,17 @@ class AgentTurn(Turn):
         if history is not None and len(self._messages) > self._prompts:
             history.add(self._messages)
 
-    def _validate(self, said: Transcript, end: RunEnd) -> tuple[str | None, str]:
+    def _validate(self, transcript: Transcript, end: RunEnd) -> tuple[str | None, str]:
         """Set the output and say what had to be mended, or how to ask for a repair.
 
         An answer that the provider calls cut, or does not call finished, counts where it is whole. Raises
         `OutputValidationError`.
         """
         assert self._schema is not None
-        text, finish = said.text, end.finish_reason
+        text, finish = transcript.text, end.finish_reason
         try:
-            if why := _not_whole(said, end):
-                raise OutputValidationError(why, text=text or said.refusal, errors=[why])
+            if why := _not_whole(transcript, end):
+                raise OutputValidationError(why, text=text or transcript.refusal, errors=[why])
             self.output, mended = self._schema.read(text)
         except OutputValidationError as error:
             if not self._repairs or finish not in ("stop", "unknown"):
@@ -275,15 +280,15 @@ class AgentTurn(Turn):
         return None, mended
 
 
-def _not_whole(said: Transcript, end: RunEnd) -> str:
+def _not_whole(transcript: Transcript, end: RunEnd) -> str:
     """Why an answer that is to have a type cannot be it, as far as that shows without reading it."""
-    if said.refusal and not said.text:
+    if transcript.refusal and not transcript.text:
         return "The model refused to answer."
-    if any(not call.server_side for call in said.tool_calls):
+    if any(not call.server_side for call in transcript.tool_calls):
         return "The model called tools until its last iteration and gave no answer."
     cut = CUT.get(end.finish_reason, "it ended without a finish reason" * end.incomplete)
     # a number that was cut is a number all the same: only what closes itself says that it is whole
-    if cut and not said.text.rstrip().endswith(("}", "]", '"', "```")):
+    if cut and not transcript.text.rstrip().endswith(("}", "]", '"', "```")):
         return f"The answer is not whole: {cut}."
     return ""
 

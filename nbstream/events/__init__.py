@@ -32,13 +32,16 @@ from .union import (
     ToolProgress,
     ToolResult,
     Usage,
-    Warning,
+    WarningEvent,
     decode,
     encode,
     event_type,
     stamp,
     to_builtins,
 )
+
+#: `WarningEvent` as 0.1 called it; it shadows the builtin where it is imported.
+Warning = WarningEvent
 
 __all__ = [
     "CONTENT_EVENTS",
@@ -73,6 +76,7 @@ __all__ = [
     "ToolResult",
     "Usage",
     "Warning",
+    "WarningEvent",
     "decode",
     "encode",
     "event_type",

@@ -20,6 +20,8 @@ from .union import (
     StepEnd,
     StepStart,
     StreamEvent,
+    TextDelta,
+    ThinkingDelta,
     ToolApproval,
     ToolCallDelta,
     ToolCallEnd,
@@ -46,10 +48,33 @@ class Order:
         """The rule that `event` breaks here, or "" where it is legal (and then counted as seen)."""
         if self._ended:
             return "nothing comes after run_end"
-        rule = _RULES.get(type(event))
         if not self._started and not isinstance(event, RunStart):
             return "a run begins with run_start"
-        return rule(self, event) if rule else ""
+        if type(event) is TextDelta or type(event) is ThinkingDelta:  # most events: first, and fast
+            return ""
+        if type(event) is ToolCallDelta:
+            return self._call_delta(event)
+        match event:
+            case RunStart():
+                return self._run_start(event)
+            case RunEnd():
+                return self._run_end(event)
+            case ToolCallStart():
+                return self._call_start(event)
+            case ToolCallEnd():
+                return self._call_end(event)
+            case ToolApproval() | ToolProgress() | ToolResult():
+                return self._call_later(event)
+            case StepStart():
+                return self._step_start(event)
+            case StepEnd():
+                return self._step_end(event)
+            case IterationStart():
+                return self._iteration_start(event)
+            case IterationEnd():
+                return self._iteration_end(event)
+            case _:
+                return ""
 
     def closing(self) -> list[StreamEvent]:
         """The events that close whatever is open, innermost first."""
@@ -133,19 +158,3 @@ def end_tool_call(call_id: str, text: str) -> ToolCallEnd:
         return ToolCallEnd(call_id, decode_json(text))
     except ValueError as error:
         return ToolCallEnd(call_id, None, text, str(error))
-
-
-_RULES = {
-    RunStart: Order._run_start,
-    RunEnd: Order._run_end,
-    ToolCallStart: Order._call_start,
-    ToolCallDelta: Order._call_delta,
-    ToolCallEnd: Order._call_end,
-    ToolApproval: Order._call_later,
-    ToolProgress: Order._call_later,
-    ToolResult: Order._call_later,
-    StepStart: Order._step_start,
-    StepEnd: Order._step_end,
-    IterationStart: Order._iteration_start,
-    IterationEnd: Order._iteration_end,
-}

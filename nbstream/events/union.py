@@ -251,7 +251,7 @@ class Reset(Event, frozen=True, omit_defaults=True, gc=False, tag="reset"):
     reason: str = ""
 
 
-class Warning(Event, frozen=True, omit_defaults=True, gc=False, tag="warning"):
+class WarningEvent(Event, frozen=True, omit_defaults=True, gc=False, tag="warning"):
     """Something odd that cost no text. `detail` is bounded."""
 
     message: str
@@ -316,7 +316,7 @@ StreamEvent = (
     | Usage
     | Retry
     | Reset
-    | Warning
+    | WarningEvent
     | Stall
     | Error
     | RunEnd

@@ -77,10 +77,28 @@ class Metrics:
         self._tokenizer = tokenizer
 
     def apply(self, event: StreamEvent) -> None:
-        if isinstance(event, Delta):
+        if isinstance(event, Delta):  # most events: first, and fast
             self._delta(event)
-        elif (fold := _FOLD.get(type(event))) is not None:
-            fold(self, event)
+            return
+        match event:
+            case ContentPart() | ToolCallStart():
+                self._content(event)
+            case ToolApproval() | ToolProgress() | ToolResult():
+                self._tool(event)
+            case RunStart():
+                self._run_start(event)
+            case StepStart():
+                self._step(event)
+            case Usage():
+                self._usage(event)
+            case IterationStart():
+                self._iteration_start(event)
+            case IterationEnd():
+                self._iteration_end(event)
+            case RunEnd():
+                self._run_end(event)
+            case _:
+                pass
 
     # ── the fold ──────────────────────────────────────────────────────────────
 
@@ -361,18 +379,3 @@ class Metrics:
 def _sum(values: Any) -> int | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
-
-
-_FOLD: dict[type[Event], Any] = {
-    RunStart: Metrics._run_start,
-    StepStart: Metrics._step,
-    ContentPart: Metrics._content,
-    ToolCallStart: Metrics._content,
-    Usage: Metrics._usage,
-    IterationStart: Metrics._iteration_start,
-    IterationEnd: Metrics._iteration_end,
-    ToolApproval: Metrics._tool,
-    ToolProgress: Metrics._tool,
-    ToolResult: Metrics._tool,
-    RunEnd: Metrics._run_end,
-}

@@ -209,7 +209,7 @@ class MediaPart:
 Part = TextPart | ToolPart | MediaPart
 
 
-class Step:
+class StepSection:
     """A step of a workflow, or an agent that a tool of another asks (`run` is then that tool's call_id).
 
     `step` is the step around it, "" at the top. `duration` in seconds, `usage` and `finish_reason` once it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbstream.events.usage import add_usage, tokens_of
 
-from .parts import Step
+from .parts import StepSection
 from .transcript import Transcript
 
 
@@ -13,7 +13,7 @@ class Recap:
 
     def __init__(self, transcript: Transcript) -> None:
         steps = transcript.flow if transcript.finish_reason else []
-        self.steps: list[Step] = steps if len(steps) > 1 else []
+        self.steps: list[StepSection] = steps if len(steps) > 1 else []
 
     def __bool__(self) -> bool:
         return bool(self.steps)

@@ -12,7 +12,6 @@ from nbstream.events import (
     Citation,
     ContentPart,
     Error,
-    Event,
     FinishReason,
     IterationEnd,
     IterationStart,
@@ -35,11 +34,11 @@ from nbstream.events import (
     ToolProgress,
     ToolResult,
     Usage,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.usage import add_usage, usage_dict
 
-from .parts import MediaPart, Part, Step, TextPart, ToolPart, ToolStatus
+from .parts import MediaPart, Part, StepSection, TextPart, ToolPart, ToolStatus
 
 Status = Literal["pending", "running", "done", "stopped", "error"]
 
@@ -56,9 +55,9 @@ class Transcript:
         self.started_at: float = 0.0
         self.parts: list[Part] = []
         self.citations: list[Citation] = []
-        self.steps: list[Step] = []
+        self.steps: list[StepSection] = []
         self.iteration: int = 0
-        self.warnings: list[Warning] = []
+        self.warnings: list[WarningEvent] = []
         self.retries: list[Retry] = []
         self.stall: Stall | None = None
         self.error: Error | None = None
@@ -73,7 +72,62 @@ class Transcript:
         self._calls: dict[str, ToolPart] = {}
 
     def apply(self, event: StreamEvent) -> None:
-        _FOLD[type(event)](self, event)
+        if type(event) is TextDelta:  # most events: first, and fast
+            self._grow("text", event)
+        elif type(event) is ThinkingDelta:
+            part = self._grow("thinking", event)
+            part.signature += event.signature
+            part.redacted += event.redacted
+        elif type(event) is ToolCallDelta:
+            self._call_delta(event)
+        else:
+            self._apply(event)
+
+    def _apply(self, event: StreamEvent) -> None:
+        match event:
+            case RefusalDelta():
+                self._grow("refusal", event)
+            case ToolCallStart():
+                self._call_start(event)
+            case ToolCallEnd():
+                self._call_end(event)
+            case ToolApproval():
+                self._approval(event)
+            case ToolProgress():
+                self._progress(event)
+            case ToolResult():
+                self._result(event)
+            case ContentPart():
+                self.stall = None
+                self.parts.append(MediaPart(event))
+            case Citation():
+                self.citations.append(event)
+            case Usage():
+                self._usage[event.step] = event
+            case IterationStart():
+                self.iteration = event.iteration
+            case IterationEnd():
+                self._iteration_end(event)
+            case StepStart():
+                self.steps.append(StepSection(event))
+            case StepEnd():
+                self._step_end(event)
+            case Retry():
+                self.retries.append(event)
+            case Reset():
+                self._reset(event)
+            case WarningEvent():
+                self.warnings.append(event)
+            case Stall():
+                self.stall = event
+            case Error():
+                self.error = event
+            case Raw():
+                self.raw_count += 1
+            case RunStart():
+                self._run_start(event)
+            case RunEnd():
+                self._run_end(event)
 
     # ── what it says ──────────────────────────────────────────────────────────
 
@@ -91,14 +145,14 @@ class Transcript:
         for part in parts:
             if part.step != step:
                 continue
-            said = part.text if isinstance(part, TextPart) else ""
+            piece = part.text if isinstance(part, TextPart) else ""
             if isinstance(part, ToolPart):
                 gap, message = gap or part.over, message or part.server_side
                 continue
             if isinstance(part, TextPart) and part.paragraph:
                 gap = message = True
-            text += paragraph_break(text, said, message) * gap + said
-            if said:
+            text += paragraph_break(text, piece, message) * gap + piece
+            if piece:
                 gap = message = False
         return text
 
@@ -118,11 +172,11 @@ class Transcript:
         return self._calls.get(call_id)
 
     @property
-    def flow(self) -> list[Step]:
+    def flow(self) -> list[StepSection]:
         """The workflow's own steps, without those inside them and the agents that tools ask."""
         return [step for step in self.steps if not step.step and not step.run]
 
-    def sections(self) -> list[tuple[Step | None, list[Part]]]:
+    def sections(self) -> list[tuple[StepSection | None, list[Part]]]:
         """The parts by the step they belong to (None: the run's own), side-by-side steps one after the other."""
         steps = {step.name: step for step in self.steps}
 
@@ -200,17 +254,6 @@ class Transcript:
             part.content.append(event.text)
         return part
 
-    def _text(self, event: TextDelta) -> None:
-        self._grow("text", event)
-
-    def _thinking(self, event: ThinkingDelta) -> None:
-        part = self._grow("thinking", event)
-        part.signature += event.signature
-        part.redacted += event.redacted
-
-    def _refusal(self, event: RefusalDelta) -> None:
-        self._grow("refusal", event)
-
     def _call_start(self, event: ToolCallStart) -> None:
         self.stall = None
         part = ToolPart(event)
@@ -249,16 +292,6 @@ class Transcript:
             part.duration = event.duration
             part.until = event.time
 
-    def _content(self, event: ContentPart) -> None:
-        self.stall = None
-        self.parts.append(MediaPart(event))
-
-    def _citation(self, event: Citation) -> None:
-        self.citations.append(event)
-
-    def _step_start(self, event: StepStart) -> None:
-        self.steps.append(Step(event))
-
     def _step_end(self, event: StepEnd) -> None:
         for step in reversed(self.steps):
             if step.name == event.name and step.duration is None:
@@ -267,16 +300,10 @@ class Transcript:
                 step.finish_reason = event.finish_reason
                 break
 
-    def _iteration_start(self, event: IterationStart) -> None:
-        self.iteration = event.iteration
-
     def _iteration_end(self, event: IterationEnd) -> None:
         self.carry = event.carry
         latest = self._usage.pop(event.step, None)
         self._usage_before = add_usage(self._usage_before, event.usage or latest)
-
-    def _usage_event(self, event: Usage) -> None:
-        self._usage[event.step] = event
 
     def _reset(self, event: Reset) -> None:
         def stays(part: Part) -> bool:
@@ -285,21 +312,6 @@ class Transcript:
         self.parts = [part for part in self.parts if stays(part)]
         self._open = {key: part for key, part in self._open.items() if stays(part)}
         self._calls = {key: part for key, part in self._calls.items() if stays(part)}
-
-    def _retry(self, event: Retry) -> None:
-        self.retries.append(event)
-
-    def _warning(self, event: Warning) -> None:
-        self.warnings.append(event)
-
-    def _stall(self, event: Stall) -> None:
-        self.stall = event
-
-    def _error(self, event: Error) -> None:
-        self.error = event
-
-    def _raw(self, _: Raw) -> None:
-        self.raw_count += 1
 
     def _run_end(self, event: RunEnd) -> None:
         self.stall = None
@@ -342,31 +354,4 @@ _AFTER_DECISION: dict[str, ToolStatus] = {
     "approved": "running",
     "denied": "denied",
     "timeout": "denied",
-}
-
-_FOLD: dict[type[Event], Any] = {
-    RunStart: Transcript._run_start,
-    StepStart: Transcript._step_start,
-    StepEnd: Transcript._step_end,
-    IterationStart: Transcript._iteration_start,
-    IterationEnd: Transcript._iteration_end,
-    TextDelta: Transcript._text,
-    ThinkingDelta: Transcript._thinking,
-    RefusalDelta: Transcript._refusal,
-    ToolCallStart: Transcript._call_start,
-    ToolCallDelta: Transcript._call_delta,
-    ToolCallEnd: Transcript._call_end,
-    ToolApproval: Transcript._approval,
-    ToolProgress: Transcript._progress,
-    ToolResult: Transcript._result,
-    ContentPart: Transcript._content,
-    Citation: Transcript._citation,
-    Usage: Transcript._usage_event,
-    Retry: Transcript._retry,
-    Reset: Transcript._reset,
-    Warning: Transcript._warning,
-    Stall: Transcript._stall,
-    Error: Transcript._error,
-    RunEnd: Transcript._run_end,
-    Raw: Transcript._raw,
 }

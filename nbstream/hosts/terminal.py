@@ -25,7 +25,7 @@ from nbstream.events import (
     ToolCallDelta,
     ToolCallStart,
     ToolResult,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.visible import isolated, printable
 from nbstream.fold.recap import Recap
@@ -88,7 +88,7 @@ class TerminalView:
             self._line(f"retrying in {event.wait:.1f} s: {isolated(event.reason)}", _DIM)
         elif isinstance(event, Reset):
             self._line("the model starts anew", _DIM)
-        elif isinstance(event, Warning):
+        elif isinstance(event, WarningEvent):
             self._line(isolated(event.message), _DIM)
         elif isinstance(event, Error):
             self._line(isolated(f"{event.message}\n{event.hint}".rstrip()), _ERROR)

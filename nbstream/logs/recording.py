@@ -10,7 +10,7 @@ A raw recording also has the provider's bytes, each piece on a line before the e
     {"type":"answer_bytes","number":0,"time":0.31,"text":"data: {\\"choices\\":…"}
     {"type":"answer_end","number":0,"time":2.9}
 
-`number` tells answers apart. Bytes that are not UTF-8 are in `base64` instead of `text`. An `answer_end`
+`number` tells responses apart. Bytes that are not UTF-8 are in `base64` instead of `text`. An `answer_end`
 has the `error` where the connection broke; it is missing where the run was stopped.
 
 A recording holds what was answered, never a key and never the request.
@@ -37,15 +37,15 @@ VERSION = 1
 SUFFIX = ".jsonl"
 
 
-class AnswerLine(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A line about the bytes of an answer; `time` is in seconds since the run began."""
+class ResponseLine(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A line about a response; `time` is in seconds since the run began."""
 
     number: int = 0
     time: float = 0.0
 
 
-class Answer(AnswerLine, tag="answer"):
-    """An answer begins: `wire` names what reads it, the rest is what its errors are told with."""
+class ResponseHead(ResponseLine, tag="answer"):
+    """A response begins: `wire` names what reads it, the rest is what its errors are told with."""
 
     wire: str
     provider: str = ""
@@ -57,8 +57,8 @@ class Answer(AnswerLine, tag="answer"):
     streamed: bool = True
 
 
-class AnswerBytes(AnswerLine, tag="answer_bytes"):
-    """A piece of an answer as it arrived."""
+class ResponseBytes(ResponseLine, tag="answer_bytes"):
+    """A piece of its body as it arrived."""
 
     text: str | None = None
     base64: str | None = None
@@ -68,13 +68,13 @@ class AnswerBytes(AnswerLine, tag="answer_bytes"):
         return b64decode(self.base64) if self.base64 else (self.text or "").encode()
 
 
-class AnswerEnd(AnswerLine, tag="answer_end"):
+class ResponseEnd(ResponseLine, tag="answer_end"):
     error: Error | None = None
 
 
-Line = StreamEvent | Answer | AnswerBytes | AnswerEnd
-_answer_lines = msgspec.json.Decoder(Answer | AnswerBytes | AnswerEnd)
-_ANSWER = b'{"type":"answer'
+Line = StreamEvent | ResponseHead | ResponseBytes | ResponseEnd
+_response_lines = msgspec.json.Decoder(ResponseHead | ResponseBytes | ResponseEnd)
+_RESPONSE = b'{"type":"answer'
 
 
 class Recorder:
@@ -90,7 +90,7 @@ class Recorder:
         self._failed = failed
         self._file: BinaryIO | None = None
         self._began = 0.0
-        self._answers = 0
+        self._responses = 0
         self._over = False
 
     def __call__(self, event: StreamEvent) -> None:
@@ -112,20 +112,20 @@ class Recorder:
             self._file.truncate()
             self._write(msgspec.json.encode({"format": FORMAT, "version": VERSION}))
 
-    def begin(self, answer: Answer) -> int:
-        number, self._answers = self._answers, self._answers + 1
-        self._line(msgspec.structs.replace(answer, number=number))
+    def begin(self, head: ResponseHead) -> int:
+        number, self._responses = self._responses, self._responses + 1
+        self._line(msgspec.structs.replace(head, number=number))
         return number
 
     def bytes(self, number: int, data: bytes) -> None:
         try:
-            line = AnswerBytes(number=number, text=data.decode())
+            line = ResponseBytes(number=number, text=data.decode())
         except UnicodeDecodeError:
-            line = AnswerBytes(number=number, base64=b64encode(data).decode())
+            line = ResponseBytes(number=number, base64=b64encode(data).decode())
         self._line(line)
 
     def end(self, number: int, error: Error | None) -> None:
-        self._line(AnswerEnd(number=number, error=error))
+        self._line(ResponseEnd(number=number, error=error))
 
     def close(self) -> None:
         self._over = True
@@ -133,7 +133,7 @@ class Recorder:
             with suppress(OSError):
                 self._file.close()
 
-    def _line(self, line: AnswerLine) -> None:
+    def _line(self, line: ResponseLine) -> None:
         line.time = round(time.monotonic() - self._began, 4)
         self._write(msgspec.json.encode(line))
 
@@ -209,7 +209,7 @@ def read_recording(path: str | Path) -> Iterator[StreamEvent]:
     Raises `UsageError` where the file is no recording or has a line that is no event.
     """
     for line in read_lines(path):
-        if not isinstance(line, AnswerLine):
+        if not isinstance(line, ResponseLine):
             yield line
 
 
@@ -219,7 +219,7 @@ def read_lines(path: str | Path) -> Iterator[Line]:
         check_header(path, file.readline())
         for number, line in enumerate(file, 2):
             try:
-                yield _answer_lines.decode(line) if line.startswith(_ANSWER) else decode(line)
+                yield _response_lines.decode(line) if line.startswith(_RESPONSE) else decode(line)
             except ValueError as error:
                 if not line.endswith(b"\n"):
                     return

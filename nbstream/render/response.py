@@ -9,14 +9,13 @@ from typing import Any
 from nbstream import host
 from nbstream.events import FinishReason, StreamEvent, Usage
 from nbstream.fold.metrics import Metrics
-from nbstream.fold.parts import Step, ToolPart
+from nbstream.fold.parts import StepSection, ToolPart
 from nbstream.fold.transcript import Status, Transcript
 from nbstream.logs.event_list import EventList
 from nbstream.logs.recording import write_recording
 from nbstream.wire.protocol import Format
 
-from .page import to_page
-from .saved import to_html, to_markdown, to_text
+# What writes a form is imported where it is asked for: a model that only completes needs none of it.
 
 
 class Answer:
@@ -49,7 +48,7 @@ class Answer:
         return self.transcript.tool_calls
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[StepSection]:
         """The steps of a workflow, each with its name, agent, duration (seconds) and usage."""
         return self.transcript.steps
 
@@ -65,10 +64,14 @@ class Answer:
 
     def to_markdown(self) -> str:
         """The answer as markdown, with tool calls and an error as quotes."""
+        from .saved import to_markdown
+
         return to_markdown(self.transcript)
 
     def to_html(self) -> str:
         """The run so far as one HTML file: chart, slider and all, offline; without scripts still readable."""
+        from .page import to_page
+
         return to_page(self.transcript, self.metrics, self.events, self.format)
 
     def save(self, path: str | Path) -> None:
@@ -109,6 +112,8 @@ class Response(Answer):
         return self.text
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from .saved import to_html, to_text
+
         return {
             "text/html": to_html(self.transcript, self.metrics, format=self.format),
             "text/markdown": self.to_markdown(),

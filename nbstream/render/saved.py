@@ -16,11 +16,11 @@ from markupsafe import Markup
 
 from nbstream.events.visible import printable
 from nbstream.fold.metrics import Metrics
-from nbstream.fold.parts import MediaPart, Part, Step, TextPart, ToolPart
+from nbstream.fold.parts import MediaPart, Part, StepSection, TextPart, ToolPart
 from nbstream.fold.recap import Recap
 from nbstream.fold.transcript import Transcript, paragraph_break
 
-from .picture import chart_html
+from .chart import chart_html
 from .pieces import definitions_of, pieces_of
 from .urls import is_inline_image, is_safe_link, is_web_address
 
@@ -76,8 +76,8 @@ def to_text(transcript: Transcript) -> str:
     It may be printed in a terminal: nothing in it is a command.
     """
     note = ending(transcript)
-    said = [transcript.text, f"[{note}]" if note else "", Recap(transcript).to_text()]
-    return printable("\n\n".join(filter(None, said)))
+    pieces = [transcript.text, f"[{note}]" if note else "", Recap(transcript).to_text()]
+    return printable("\n\n".join(filter(None, pieces)))
 
 
 def to_html(
@@ -180,7 +180,7 @@ def _folded(summary: Markup, body: Markup) -> Markup:
     return Markup('<details style="{}">{}{}</details>').format(_PANEL, summary, body)
 
 
-def _section(step: Step | None, html: list[Markup]) -> Markup:
+def _section(step: StepSection | None, html: list[Markup]) -> Markup:
     if step is None:
         return _NONE.join(html)
     agent = f" {step.agent}" if step.agent and step.agent != step.name else ""
@@ -284,8 +284,10 @@ def _error(transcript: Transcript) -> Markup:
 
 
 def _warnings(transcript: Transcript) -> Markup:
-    said = list(dict.fromkeys(warning.message for warning in transcript.warnings))[:SHOWN_WARNINGS]
-    return _NONE.join(_muted(message) for message in said)
+    messages = list(dict.fromkeys(warning.message for warning in transcript.warnings))[
+        :SHOWN_WARNINGS
+    ]
+    return _NONE.join(_muted(message) for message in messages)
 
 
 def _sources(transcript: Transcript) -> Markup:

@@ -30,12 +30,12 @@ from .stream import Stream
 Mode = Literal["auto", "record", "replay", "off"]
 
 
-def taped(model: ChatModel, request: ChatRequest) -> Source | None:
+def recorded_source(model: ChatModel, request: ChatRequest) -> Source | None:
     """The recording that answers this request, as the session's settings say; None to call the model.
 
     Raises `UsageError` where only recordings may answer and there is none.
     """
-    mode, path = _mode(), tape_path(model, request)
+    mode, path = _mode(), cassette_path(model, request)
     if path is None or mode == "record":
         return None
     if is_whole(path):
@@ -53,7 +53,7 @@ def record(stream: Stream, model: ChatModel, request: ChatRequest) -> None:
     raw = bool(setting("record_raw"))
     if (folder := setting("record_to")) is not None:
         stream.record(unused(Path(folder), model), raw)
-    if (path := tape_path(model, request)) is not None:
+    if (path := cassette_path(model, request)) is not None:
         unfinished = path.with_suffix(f".{uuid.uuid4().hex[:8]}.part")
 
         def keep(event: StreamEvent) -> None:
@@ -69,9 +69,9 @@ def record(stream: Stream, model: ChatModel, request: ChatRequest) -> None:
 
 def request_events(model: ChatModel, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
     """The events of one request of several in a run: its recording's, or the model's, recorded as well."""
-    if (tape := taped(model, request)) is not None:
-        return tape.events()
-    if setting("record_to") is None and tape_path(model, request) is None:
+    if (cassette := recorded_source(model, request)) is not None:
+        return cassette.events()
+    if setting("record_to") is None and cassette_path(model, request) is None:
         return model.events(request)
     return _recorded_events(model, request)
 
@@ -92,7 +92,7 @@ async def _recorded_events(
             yield msgspec.structs.replace(event)
 
 
-def tape_path(model: ChatModel, request: ChatRequest) -> Path | None:
+def cassette_path(model: ChatModel, request: ChatRequest) -> Path | None:
     """Where the recording of a request lies; None where recordings are off."""
     folder = setting("replay")
     if folder is None or _mode() == "off":

@@ -23,17 +23,17 @@ async def attempts(
     would say something twice. Raises the error of the last attempt.
     """
     attempt = 0
-    said = False
+    has_content = False
     while True:
         attempt += 1
         try:
             async with aclosing(events()) as running:
                 async for event in running:
-                    said = said or isinstance(event, CONTENT_EVENTS)
+                    has_content = has_content or isinstance(event, CONTENT_EVENTS)
                     yield event
             return
         except NbstreamError as error:
-            if said or not error.retryable or attempt > retries:
+            if has_content or not error.retryable or attempt > retries:
                 raise
             wait = _wait(error, attempt)
             if wait is None:

@@ -120,8 +120,10 @@ class Stream(Answer):
             return None
         error = self._writer.error if self._writer is not None else None
         if error is None:
-            said = self.transcript.error or Error("internal", "The run failed without saying why.")
-            error = error_from_event(said)
+            failure = self.transcript.error or Error(
+                "internal", "The run failed without saying why."
+            )
+            error = error_from_event(failure)
         error.partial = self.text
         return error
 
@@ -177,7 +179,7 @@ class Stream(Answer):
         """Answer a tool call that waits for approval. From any thread; False where none of that id waits."""
         return self.log.request(Approve(call_id, approved))
 
-    def attend(self) -> None:
+    def watched(self) -> None:
         """Somebody can see this run and answer: a tool that asks waits for them."""
         self.log.request(Watch())
 

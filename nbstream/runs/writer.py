@@ -33,7 +33,7 @@ from nbstream.events import (
     RunStart,
     Stall,
     StreamEvent,
-    Warning,
+    WarningEvent,
     decode,
     encode,
     stamp,
@@ -158,7 +158,7 @@ class Writer:
         """Say something odd in the run, from any thread; in vain once it has ended."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            self._on_loop(loop, lambda: self._emit(Warning(message, detail)))
+            self._on_loop(loop, lambda: self._emit(WarningEvent(message, detail)))
 
     def _on_loop(self, loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
         """Do it on the run's loop, but not in the midst of an event: each reader hears them in order."""
@@ -328,7 +328,7 @@ class Writer:
             for closing in self._order.closing():
                 self._emit(closing)
         except Exception as odd:
-            self._emit(Warning(f"the end of the run was not tidy: {type(odd).__name__}"))
+            self._emit(WarningEvent(f"the end of the run was not tidy: {type(odd).__name__}"))
         if error is not None:
             self._emit(error)
         self._ended = True
@@ -340,10 +340,12 @@ class Writer:
     def _emit(self, event: StreamEvent) -> None:
         if self._ended:
             return
-        if isinstance(event, (Error, Warning, Raw)):
+        if isinstance(event, (Error, WarningEvent, Raw)):
             event = decode(self._masked(encode(event).decode()))
         if rule := self._order.violation(event):
-            event = Warning(f"out of order: {rule}", encode(event)[:500].decode("utf-8", "ignore"))
+            event = WarningEvent(
+                f"out of order: {rule}", encode(event)[:500].decode("utf-8", "ignore")
+            )
             if self._order.violation(event):
                 return
         self._write(event)

@@ -122,8 +122,8 @@ def send(widget: anywidget.AnyWidget, message: Message) -> None:
     comm = widget.comm
     if comm is None:
         return
-    kernel = getattr(comm, "kernel", None)
-    if kernel is None:
+    kernel: Any = getattr(comm, "kernel", None)
+    if not hasattr(kernel, "iopub_socket"):  # marimo's comms have something else of that name
         widget.send(message)
         return
     content = _content(comm, message)

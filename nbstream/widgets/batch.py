@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import traitlets as t
+from markupsafe import Markup
 
 from nbstream.batches.batch import StreamBatch
 from nbstream.render.saved import marker
@@ -22,6 +22,13 @@ INTERVAL = 0.2
 RATE_SECONDS = 2.0
 #: Prompts whose answers the saved form holds.
 MOST_SAVED = 500
+
+_NONE = Markup("")
+_ITEM = Markup(
+    '<details><summary>{}. {} · {}</summary><pre style="white-space:pre-wrap">{}</pre></details>'
+)
+_MORE = Markup("<div>and {} more</div>")
+_BATCH = Markup('<div class="nbstream-static"{}><div><b>{}</b></div>{}{}</div>')
 
 
 class BatchView(PageWidget):
@@ -117,14 +124,12 @@ class BatchView(PageWidget):
         done = sum(row["status"] == "done" for row in rows)
         failed = sum(row["status"] == "error" for row in rows)
         line = f"{done} of {len(rows)} answered, {failed} failed, {self.batch.elapsed:.1f} s"
-        items = "".join(
-            f"<details><summary>{n}. {escape(row['prompt'])} · {escape(row['error'] or row['status'])}"
-            f'</summary><pre style="white-space:pre-wrap">{escape(row["text"])}</pre></details>'
+        items = _NONE.join(
+            _ITEM.format(n, row["prompt"], row["error"] or row["status"], row["text"])
             for n, row in enumerate(rows[:MOST_SAVED], 1)
         )
-        more = f"<div>and {len(rows) - MOST_SAVED} more</div>" if len(rows) > MOST_SAVED else ""
+        more = _MORE.format(len(rows) - MOST_SAVED) if len(rows) > MOST_SAVED else _NONE
         return {
-            "text/html": f'<div class="nbstream-static"{marker(self.uid, self.batch.ended)}>'
-            f"<div><b>{line}</b></div>{items}{more}</div>",
+            "text/html": str(_BATCH.format(marker(self.uid, self.batch.ended), line, items, more)),
             "text/plain": line,
         }

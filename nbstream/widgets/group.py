@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from html import escape
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import traitlets as t
+from markupsafe import Markup
 
 from nbstream.batches.group import StreamGroup
-from nbstream.render.picture import chart_html
+from nbstream.render.chart import chart_html
 from nbstream.render.saved import marker, to_html, to_markdown, to_text
+from nbstream.runs.stream import Stream
 from nbstream.wire.protocol import GroupRequest, PickWinner, Rerun, Stop, request
 
 from .base import PageWidget
 from .stream import StreamView
 
-_CELL = "padding:2px 12px 2px 0;text-align:left"
+_NONE = Markup("")
+_ROW = Markup("<tr>{}</tr>")
+_HEAD = Markup('<th style="padding:2px 12px 2px 0;text-align:left">{}</th>')
+_CELL = Markup('<td style="padding:2px 12px 2px 0;text-align:left">{}</td>')
+_PANE = Markup('<details style="margin:6px 0" open><summary><b>{}</b></summary>{}</details>')
+_GROUP = Markup('<div class="nbstream-static"{}><table>{}</table>{}{}</div>')
 _HEADS = ("", "first token", "tok/s", "tokens", "cost", "time", "finish")
 
 
@@ -110,24 +116,13 @@ class GroupView(PageWidget):
         rows = self._rows()
         # A column that nobody fills is not shown.
         shown = [n for n, head in enumerate(_HEADS) if not head or any(row[n] for row in rows)]
-        table = "".join(
-            f"<tr>{''.join(f'<{tag} style={_CELL!r}>{escape(row[n])}</{tag}>' for n in shown)}</tr>"
-            for tag, row in [("th", _HEADS), *(("td", row) for row in rows)]
-        )
-        panes = "".join(
-            f'<details style="margin:6px 0" open><summary><b>{escape(name)}</b></summary>'
-            f"{to_html(stream.transcript, stream.metrics, format=stream.format, chart=False)}</details>"
-            for name, stream in zip(self.group.names, self.group.streams, strict=True)
-        )
-        runs = [
-            (name, stream.metrics, None)
-            for name, stream in zip(self.group.names, self.group.streams, strict=True)
-        ]
-        picture = chart_html(runs) if self.group.ended else ""
-        return (
-            f'<div class="nbstream-static"{marker(self.uid, self.group.ended)}>'
-            f"<table>{table}</table>{panes}{picture}</div>"
-        )
+        table = _row(_HEAD, _HEADS, shown) + _NONE.join(_row(_CELL, row, shown) for row in rows)
+        runs = list(zip(self.group.names, self.group.streams, strict=True))
+        panes = _NONE.join(_PANE.format(name, _html_of(stream)) for name, stream in runs)
+        chart = _NONE
+        if self.group.ended:
+            chart = chart_html([(name, stream.metrics, None) for name, stream in runs])
+        return str(_GROUP.format(marker(self.uid, self.group.ended), table, panes, chart))
 
     def _rows(self) -> list[list[str]]:
         def shown(value: float | None, form: str) -> str:
@@ -148,3 +143,12 @@ class GroupView(PageWidget):
             ]
             for row in self.group.table()
         ]
+
+
+def _row(cell: Markup, texts: Sequence[str], shown: Iterable[int]) -> Markup:
+    return _ROW.format(_NONE.join(cell.format(texts[n]) for n in shown))
+
+
+def _html_of(stream: Stream) -> Markup:
+    form = to_html(stream.transcript, stream.metrics, format=stream.format, chart=False)
+    return Markup(form)  # escaped where it was made

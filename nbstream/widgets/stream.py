@@ -270,7 +270,7 @@ class StreamView(PageWidget):
         stream = self._held
         said = request(message, ToKernel)
         if stream is not None and not isinstance(said, Unseen):
-            stream.attend()
+            stream.watched()
         match said:
             case Watch():
                 self._unseen = None
@@ -299,7 +299,7 @@ class StreamView(PageWidget):
         stream = self._held
         if stream is None or stream.ended or self._unseen is not asked:
             return
-        others = [each for each in list(StreamView._open) if each.stream is stream]
+        others = [each for each in list(StreamView._open) if each._held is stream]
         if all(each._unseen is not None for each in others) and not host.holds(stream):
             stream.stop()
 

@@ -92,10 +92,12 @@ class Gemini(HTTPModel):
     def adapt_body(
         self, body: dict[str, Any], error: ProviderError, request: ChatRequest
     ) -> dict[str, Any] | None:
-        said = error.body.lower().replace("_", " ").replace("thoughtsignature", "thought signature")
-        if "thought signature" not in said:
+        error_text = (
+            error.body.lower().replace("_", " ").replace("thoughtsignature", "thought signature")
+        )
+        if "thought signature" not in error_text:
             return None
-        lacking = "missing" in said
+        lacking = "missing" in error_text
         contents = [
             {**content, "parts": [_unchecked(part, lacking) for part in content["parts"]]}
             for content in body["contents"]

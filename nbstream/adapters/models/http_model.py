@@ -23,14 +23,15 @@ from nbstream.adapters.transport.sse import MAX_LINE
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.adapters.wires.body import Body, Framer, body_events
 from nbstream.adapters.wires.decoding import PayloadDecoder
-from nbstream.events import CONTENT_EVENTS, StreamEvent, Warning
+from nbstream.events import CONTENT_EVENTS, StreamEvent, WarningEvent
 from nbstream.events.errors import AuthenticationError, ProviderError, UsageError
 
 from .base import ChatModel, ChatRequest, Preview
 from .fitting import ANY, Ids, fit_ids, fit_names
 from .parameters import NAMES, is_own
 from .providers import key_from_environment
-from .refusals import Memory, Refusal, apply, refused
+from .refusal import Refusal
+from .refusals import Memory, apply, refused
 
 #: How often one request may be asked anew because of what a server refuses.
 MAX_CHANGES = 8
@@ -194,19 +195,19 @@ class HTTPModel(ChatModel):
         endpoint = self._endpoint_with(more_headers)
         for name in self.lacks:
             if getattr(request, name) is not None:
-                yield Warning(f"{name} is not sent: {self.provider} has no such parameter")
+                yield WarningEvent(f"{name} is not sent: {self.provider} has no such parameter")
         stream = self.streaming
         known = self._refusals()
         body, left_out = apply({**self.body(request, stream=stream), **extra}, known)
         for refusal in left_out:
             if refusal.loud:
-                yield Warning(str(refusal))
+                yield WarningEvent(str(refusal))
         timeouts = self.timeouts or request.timeouts
         for attempt in range(MAX_CHANGES + 1):
             stream = bool(body.get("stream", stream))
             payload, broken = _encoded(body)
             if broken and not attempt:
-                yield Warning("half characters in the prompt were replaced by U+FFFD")
+                yield WarningEvent("half characters in the prompt were replaced by U+FFFD")
             begun = False
             try:
                 async with post(
@@ -239,11 +240,11 @@ class HTTPModel(ChatModel):
                 changed, refusal = self._changed(body, error, request, known)
                 if changed is None:
                     raise
-                said = error.message[:300]
+                detail = error.message[:300]
             body = changed
             if refusal is not None:
                 known = _memory.learn(refusal, *self._place())
-                yield Warning(str(refusal), said)
+                yield WarningEvent(str(refusal), detail)
 
     def _changed(
         self,

@@ -17,7 +17,7 @@ from nbstream.adapters.transport.masking import Secret, secrets_of_headers
 from nbstream.adapters.transport.timeouts import Timeouts
 from nbstream.adapters.wires.openai_chat import ChatDecoder
 from nbstream.adapters.wires.sdk import plain_deep, sdk_error
-from nbstream.events import StreamEvent, Warning
+from nbstream.events import StreamEvent, WarningEvent
 from nbstream.events.errors import (
     AuthenticationError,
     NbstreamError,
@@ -116,14 +116,14 @@ class LiteLLM(ChatModel):
         )
         arguments, endpoint = await self._with_key(self._arguments(request), endpoint)
         decoder = ChatDecoder(endpoint)
-        decoder.blocks.fragile = True
+        decoder.blocks.split_surrogates = True
         known = _memory.of(self._model)
         stream: Any = None
         for attempt in range(MAX_CHANGES + 1):
             asked, left_out = apply(arguments, known)
             for refusal in left_out if not attempt else ():
                 if refusal.loud:
-                    yield Warning(str(refusal))
+                    yield WarningEvent(str(refusal))
             try:
                 stream = await litellm.acompletion(**{**asked, "stream": True})
                 break
@@ -133,7 +133,7 @@ class LiteLLM(ChatModel):
             if refusal is None or attempt == MAX_CHANGES:
                 raise failure
             known = _memory.learn(refusal, self._model)
-            yield Warning(str(refusal), failure.message[:300])
+            yield WarningEvent(str(refusal), failure.message[:300])
         try:
             async for chunk in stream:
                 for event in decoder.take(plain_deep(chunk)):
@@ -147,7 +147,7 @@ class LiteLLM(ChatModel):
         finally:
             await stream.aclose()
         if invented_finish(stream) and "mock_response" not in self.options:
-            decoder.word = None
+            decoder.provider_reason = None
         for event in [*decoder.close(), *decoder.end()]:
             yield event
 

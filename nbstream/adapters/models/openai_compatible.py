@@ -16,7 +16,7 @@ from .fitting import ANY, NINE, Ids, shortened, wire_name
 from .http_model import ApiKey, HTTPModel, function_tools, own_tools, with_options
 from .parameters import chat_reasoning, chat_tool_choice, mark_cached
 from .providers import OPENAI_COMPATIBLE, provider_of
-from .refusals import apply_between
+from .refused_messages import apply_between
 
 #: Longer ids, or other characters, are refused there.
 _IDS = {"openai": shortened(40), "mistral": NINE}
@@ -54,10 +54,10 @@ class OpenAIModel(HTTPModel):
     def adapt_body(
         self, body: dict[str, Any], error: ProviderError, request: ChatRequest
     ) -> dict[str, Any] | None:
-        said = f"{error.message} {error.body}".lower()
-        if "reasoning_content" in said and "messages" in body:
+        error_text = f"{error.message} {error.body}".lower()
+        if "reasoning_content" in error_text and "messages" in body:
             sent = any("reasoning_content" in message for message in body["messages"])
-            self._thinking = () if sent and _REFUSED.search(said) else ("reasoning_content",)
+            self._thinking = () if sent and _REFUSED.search(error_text) else ("reasoning_content",)
             messages = chat_messages(
                 request.messages, self._thinking, fill=True, provider=self.provider
             )

@@ -15,7 +15,7 @@ from .base import ChatModel, ChatRequest, Feature
 
 #: What an answer is made of: text, an event, or an exception to raise at that place.
 Item = str | Event | Exception
-Answer = str | Iterable[Item]
+Script = str | Iterable[Item]
 
 
 class Scripted(ChatModel):
@@ -35,7 +35,7 @@ class Scripted(ChatModel):
         {"streaming", "tools", "vision", "json", "thinking"}
     )
 
-    def __init__(self, *answers: Answer, delay: float = 0.05, name: str = "scripted") -> None:
+    def __init__(self, *answers: Script, delay: float = 0.05, name: str = "scripted") -> None:
         if not answers:
             raise UsageError("Scripted needs an answer", hint='nb.Scripted("Hello there")')
         self._answers = [_chunks(answer) for answer in answers]
@@ -64,7 +64,7 @@ class Scripted(ChatModel):
         yield RunEnd("tool_calls" if called else "stop")
 
 
-def _chunks(answer: Answer) -> list[Item]:
+def _chunks(answer: Script) -> list[Item]:
     if isinstance(answer, str):
         return list(re.findall(r"\s*\S+\s*$|\s*\S+", answer)) or [answer]
     items: list[Item] = list(answer) if isinstance(answer, Iterable) else [answer]

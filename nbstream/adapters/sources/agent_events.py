@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.adapters.wires.blocks import finish_reason, usage
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import finish_reason, usage
 from nbstream.adapters.wires.sdk import plain_deep
 from nbstream.events import IterationEnd, IterationStart, RunEnd, StreamEvent, Usage
 
@@ -23,7 +23,7 @@ class ChunkDecoder(PayloadDecoder):
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
-        self._said: list[str] = []
+        self._texts: list[str] = []
         self._natural_end = True
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
@@ -44,21 +44,21 @@ class ChunkDecoder(PayloadDecoder):
         events: list[StreamEvent] = []
         if _get(value, "is_thinking"):
             events += self.blocks.thinking(text)
-        elif not (last and len(text) > 0 and self._said and text == "".join(self._said)):
-            self._said.append(text)
+        elif not (last and len(text) > 0 and self._texts and text == "".join(self._texts)):
+            self._texts.append(text)
             events += self.blocks.text(text)
         for call in metadata.get("tool_calls") or ():
             events += self._call(call)
         for source in (value, metadata):
             for name in ("finish_reason", "stop_reason"):
-                if isinstance(word := _get(source, name), str) and word:
-                    self.word = word
-        if last and self.word is None:
-            self.word = "stop"
+                if isinstance(provider_reason := _get(source, name), str) and provider_reason:
+                    self.provider_reason = provider_reason
+        if last and self.provider_reason is None:
+            self.provider_reason = "stop"
         return events + self._usage(value, metadata)
 
     def end(self) -> list[StreamEvent]:
-        if self.failure is None and self.word is None and self._natural_end:
+        if self.failure is None and self.provider_reason is None and self._natural_end:
             return [RunEnd("stop")]
         return super().end()
 
@@ -92,9 +92,30 @@ class NamedEventDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         kind = str(getattr(_get(value, "type"), "value", _get(value, "type"))).lower()
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            return handler(self, value) or ()
+        match kind:
+            case "text_delta" | "token" | "text" | "content":
+                return self._text(value)
+            case "thinking" | "thinking_delta" | "reasoning_delta":
+                return self._thinking(value)
+            case "tool_use_start" | "tool_call":
+                return self._call(value)
+            case "tool_call_start":
+                return self._call_start(value)
+            case "tool_call_args":
+                return self._call_arguments(value)
+            case "tool_call_end":
+                return self._call_end(value)
+            case "tool_result":
+                return self._result(value)
+            case "iteration_start":
+                return self._iteration_start(value)
+            case "iteration_end":
+                return self._iteration_end(value)
+            case "complete" | "finish" | "stream_end":
+                return self._finish(value)
+            case "error" | "stream_error":
+                self._error(value)
+                return ()
         return () if kind in _SILENT else [self.raw(plain_deep(value))]
 
     def close(self) -> list[StreamEvent]:
@@ -136,10 +157,10 @@ class NamedEventDecoder(PayloadDecoder):
         content = _get(value, "content")
         inside = _content(value)
         failed = bool(_first(inside, "is_error") or _get(value, "is_error"))
-        said = _first(inside, "content", "result", "output")
+        found = _first(inside, "content", "result", "output")
         call_id = _call_id(value) or self._latest_call
         return self.blocks.result(
-            call_id or "tool", plain_deep(said if said is not None else content), failed
+            call_id or "tool", plain_deep(found if found is not None else content), failed
         )
 
     _latest_call = ""
@@ -155,26 +176,34 @@ class NamedEventDecoder(PayloadDecoder):
             self._iteration = int(_get(value, "iteration") or 0)
             events.append(IterationStart(self._iteration))
         figures = usage_of(_get(value, "usage"))
-        word = _get(value, "stop_reason")
-        self.word = word if isinstance(word, str) and word else self.word
+        provider_reason = _get(value, "stop_reason")
+        self.provider_reason = (
+            provider_reason
+            if isinstance(provider_reason, str) and provider_reason
+            else self.provider_reason
+        )
         ended, self._iteration = self._iteration, None
         if figures is not None:
             self._counted = True
             events.append(figures)
-        return [*events, IterationEnd(ended, figures, finish_reason(self.word or ""))]
+        return [*events, IterationEnd(ended, figures, finish_reason(self.provider_reason or ""))]
 
     _counted = False
 
     def _finish(self, value: Any) -> list[StreamEvent]:
-        word = _first(value, "stop_reason", "finish_reason")
-        self.word = word if isinstance(word, str) and word else self.word or "complete"
+        provider_reason = _first(value, "stop_reason", "finish_reason")
+        self.provider_reason = (
+            provider_reason
+            if isinstance(provider_reason, str) and provider_reason
+            else self.provider_reason or "complete"
+        )
         figures = usage_of(_get(value, "usage") or value)
         return [figures] if figures is not None and not self._counted else []
 
     def _error(self, value: Any) -> None:
         content = _get(value, "content")
-        said = _first(content, "error", "message") if isinstance(content, dict) else content
-        self.fail({"error": {"message": str(said or _first(value, "error", "message") or "")}})
+        found = _first(content, "error", "message") if isinstance(content, dict) else content
+        self.fail({"error": {"message": str(found or _first(value, "error", "message") or "")}})
 
 
 def usage_of(figures: Any) -> Usage | None:
@@ -217,26 +246,4 @@ def _call_id(value: Any) -> str:
     return ""
 
 
-_HANDLERS: dict[str, Any] = {
-    "text_delta": NamedEventDecoder._text,
-    "token": NamedEventDecoder._text,
-    "text": NamedEventDecoder._text,
-    "content": NamedEventDecoder._text,
-    "thinking": NamedEventDecoder._thinking,
-    "thinking_delta": NamedEventDecoder._thinking,
-    "reasoning_delta": NamedEventDecoder._thinking,
-    "tool_use_start": NamedEventDecoder._call,
-    "tool_call": NamedEventDecoder._call,
-    "tool_call_start": NamedEventDecoder._call_start,
-    "tool_call_args": NamedEventDecoder._call_arguments,
-    "tool_call_end": NamedEventDecoder._call_end,
-    "tool_result": NamedEventDecoder._result,
-    "iteration_start": NamedEventDecoder._iteration_start,
-    "iteration_end": NamedEventDecoder._iteration_end,
-    "complete": NamedEventDecoder._finish,
-    "finish": NamedEventDecoder._finish,
-    "stream_end": NamedEventDecoder._finish,
-    "error": NamedEventDecoder._error,
-    "stream_error": NamedEventDecoder._error,
-}
 _SILENT = {"tool_use_end", "text_end", "reasoning_start", "reasoning_end", "stream_start"}

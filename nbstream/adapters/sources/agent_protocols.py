@@ -11,11 +11,11 @@ from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.anthropic_messages import MessagesDecoder, messages_usage
-from nbstream.adapters.wires.blocks import finish_reason, usage
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import finish_reason, usage
 from nbstream.adapters.wires.openai_chat import media
 from nbstream.adapters.wires.sdk import plain_deep
-from nbstream.events import FinishReason, StreamEvent, ToolProgress, Warning
+from nbstream.events import FinishReason, StreamEvent, ToolProgress, WarningEvent
 
 
 class ClaudeAgentDecoder(MessagesDecoder):
@@ -39,7 +39,7 @@ class ClaudeAgentDecoder(MessagesDecoder):
         if name == "ResultMessage":
             return self._result(value)
         if name == "RateLimitEvent":
-            return [Warning("a limit of the account is near", str(plain_deep(value))[:200])]
+            return [WarningEvent("a limit of the account is near", str(plain_deep(value))[:200])]
         return []  # what the session is made of
 
     def end(self) -> list[StreamEvent]:
@@ -95,15 +95,17 @@ class ClaudeAgentDecoder(MessagesDecoder):
                 )
             )
         if getattr(value, "is_error", False):
-            said = getattr(value, "result", None) or getattr(value, "errors", None)
-            self.fail({"error": {"message": str(said or value.subtype), "code": value.subtype}})
-        self.word = getattr(value, "stop_reason", None) or value.subtype
+            message = getattr(value, "result", None) or getattr(value, "errors", None)
+            self.fail({"error": {"message": str(message or value.subtype), "code": value.subtype}})
+        self.provider_reason = getattr(value, "stop_reason", None) or value.subtype
         return events
 
-    def reason(self, word: str) -> FinishReason:
-        if word == "success":
+    def reason(self, provider_reason: str) -> FinishReason:
+        if provider_reason == "success":
             return "stop"
-        return "length" if word.startswith("error_max") else finish_reason(word)
+        return (
+            "length" if provider_reason.startswith("error_max") else finish_reason(provider_reason)
+        )
 
 
 class AcpDecoder(PayloadDecoder):
@@ -125,7 +127,7 @@ class AcpDecoder(PayloadDecoder):
         value = value.get("params") or value.get("result") or value
         stop = _field(value, "stopReason")
         if isinstance(stop, str):
-            self.word = stop
+            self.provider_reason = stop
             return self._usage(value.get("usage"))
         update = value.get("update") or value
         kind = _field(update, "sessionUpdate") or ""
@@ -136,12 +138,14 @@ class AcpDecoder(PayloadDecoder):
         return [] if kind in _ACP_SILENT else [self.raw(value)]
 
     def end(self) -> list[StreamEvent]:
-        if self.word is None and self.failure is None:
-            self.said_done = True  # the updates do not say how the turn ended
+        if self.provider_reason is None and self.failure is None:
+            self.saw_done = True  # the updates do not say how the turn ended
         return super().end()
 
-    def reason(self, word: str) -> FinishReason:
-        return "length" if word == "max_turn_requests" else finish_reason(word)
+    def reason(self, provider_reason: str) -> FinishReason:
+        return (
+            "length" if provider_reason == "max_turn_requests" else finish_reason(provider_reason)
+        )
 
     def _content(self, update: dict[str, Any], thinking: bool) -> list[StreamEvent]:
         content = update.get("content") or {}
@@ -177,8 +181,8 @@ class AcpDecoder(PayloadDecoder):
             if output is None:
                 output = _told(update.get("content"))
             return [*events, *blocks.result(call_id, output, status == "failed")]
-        if status == "in_progress" and (said := _told(update.get("content"))):
-            return [*events, *blocks.end_call(call_id), ToolProgress(call_id, said)]
+        if status == "in_progress" and (progress := _told(update.get("content"))):
+            return [*events, *blocks.end_call(call_id), ToolProgress(call_id, progress)]
         return events
 
     def _usage(self, figures: Any) -> list[StreamEvent]:
@@ -215,7 +219,7 @@ class A2aDecoder(PayloadDecoder):
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
         self._artifact = ""
-        self._said: set[str] = set()
+        self._message_ids: set[str] = set()
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         if isinstance(value, list):  # the older client gives the task along with what is new of it
@@ -254,9 +258,9 @@ class A2aDecoder(PayloadDecoder):
 
     def _message(self, message: dict[str, Any], thinking: bool = False) -> list[StreamEvent]:
         ident = str(_field(message, "messageId") or "")
-        if ident and ident in self._said:
+        if ident and ident in self._message_ids:
             return []
-        self._said.add(ident)
+        self._message_ids.add(ident)
         if not thinking:
             self.blocks.message()
         return self._parts(message.get("parts"), thinking)
@@ -290,18 +294,18 @@ class A2aDecoder(PayloadDecoder):
             words = " ".join(p.get("text") or "" for p in (message or {}).get("parts") or ())
             self.fail({"error": {"message": words or f"the task was {state}", "code": state}})
         elif over:
-            self.word = state
+            self.provider_reason = state
         return events
 
     def end(self) -> list[StreamEvent]:
-        if self.word is None and self.failure is None and self._said:
-            self.said_done = True  # an agent may answer with a message and no task
+        if self.provider_reason is None and self.failure is None and self._message_ids:
+            self.saw_done = True  # an agent may answer with a message and no task
         return super().end()
 
-    def reason(self, word: str) -> FinishReason:
-        if word in ("input-required", "auth-required"):
+    def reason(self, provider_reason: str) -> FinishReason:
+        if provider_reason in ("input-required", "auth-required"):
             return "pause"
-        return finish_reason(word)
+        return finish_reason(provider_reason)
 
 
 _A2A_ENDS = {

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.adapters.wires.blocks import finish_reason
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import finish_reason
 from nbstream.adapters.wires.openai_chat import media
 from nbstream.adapters.wires.sdk import plain_deep
 from nbstream.events import FinishReason, RunEnd, StreamEvent, Usage
@@ -55,13 +55,15 @@ class LangChainDecoder(PayloadDecoder):
         return [self.raw(plain_deep(value))]
 
     def end(self) -> list[StreamEvent]:
-        if self.failure is None and self.word is None and self._finished:
+        if self.failure is None and self.provider_reason is None and self._finished:
             return [RunEnd("unknown")]
         return super().end()
 
-    def reason(self, word: str) -> FinishReason:
-        reason = finish_reason(word)
-        return "stop" if reason == "unknown" and word.lower() == "stop_sequence" else reason
+    def reason(self, provider_reason: str) -> FinishReason:
+        reason = finish_reason(provider_reason)
+        return (
+            "stop" if reason == "unknown" and provider_reason.lower() == "stop_sequence" else reason
+        )
 
     # ── messages ──────────────────────────────────────────────────────────────
 
@@ -78,18 +80,18 @@ class LangChainDecoder(PayloadDecoder):
             return []
         if is_chunk or ident:  # some modes give a message twice
             self._streamed.add(ident)
-        events = self._said(message, ident)
+        events = self._message_events(message, ident)
         events += self._calls(message, ident, is_chunk)
         events += self._usage(message, ident)
         metadata = getattr(message, "response_metadata", None) or {}
         for name in _WORDS:
-            if isinstance(word := metadata.get(name), str) and word:
-                self.word = word
+            if isinstance(provider_reason := metadata.get(name), str) and provider_reason:
+                self.provider_reason = provider_reason
         if getattr(message, "chunk_position", None) == "last" or not is_chunk:
             self._finished = True
         return events
 
-    def _said(self, message: Any, ident: str) -> list[StreamEvent]:
+    def _message_events(self, message: Any, ident: str) -> list[StreamEvent]:
         blocks = self.blocks
         extra = getattr(message, "additional_kwargs", None) or {}
         events: list[StreamEvent] = []
@@ -191,9 +193,9 @@ class LangChainDecoder(PayloadDecoder):
         if kind == "on_tool_end":
             return self._tool_ended(data, run)
         if kind.endswith("_error"):
-            said = data.get("error")
+            error = data.get("error")
             if kind == "on_tool_error" and self.blocks.seen(run):
-                return self.blocks.result(run, str(said), True)
+                return self.blocks.result(run, str(error), True)
             return []
         if kind == "on_custom_event":
             return [self.raw({"name": value.get("name"), "data": plain_deep(data)})]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.adapters.wires.blocks import usage
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import usage
 from nbstream.events import StreamEvent
 
 
@@ -27,11 +27,11 @@ class VllmDecoder(PayloadDecoder):
         events: list[StreamEvent] = []
         for output in value.outputs or ():
             choice = output.index or 0
-            events += self.say(self._new(choice, output.text or ""), choice)
+            events += self.text_events(self._new(choice, output.text or ""), choice)
             self._count(choice, output)
-            word = output.finish_reason
-            if word and (choice == 0 or self.word is None):
-                self.word = str(word)
+            provider_reason = output.finish_reason
+            if provider_reason and (choice == 0 or self.provider_reason is None):
+                self.provider_reason = str(provider_reason)
         if value.finished:
             prompt = getattr(value, "prompt_token_ids", None)
             events.append(
@@ -69,9 +69,9 @@ class MlxDecoder(PayloadDecoder):
     inline = True
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
-        events = self.say(value.text or "")
-        if word := getattr(value, "finish_reason", None):
-            self.word = str(word)
+        events = self.text_events(value.text or "")
+        if provider_reason := getattr(value, "finish_reason", None):
+            self.provider_reason = str(provider_reason)
             timings = {
                 "prompt_per_second": getattr(value, "prompt_tps", None),
                 "predicted_per_second": getattr(value, "generation_tps", None),

@@ -117,10 +117,10 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
     body: Body | None = None
     endpoint = Endpoint(provider=_library(source))
     async with contextlib.AsyncExitStack() as stack:
-        held: Any = None
+        stream: Any = None
         try:
-            held = await _open(source, stack)
-            async for item in _iterator(held, stack):
+            stream = await _open(source, stack)
+            async for item in _iterator(stream, stack):
                 if decoder is None and body is None:
                     if item is None:
                         continue
@@ -128,7 +128,7 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
                         body = Body(SniffingDecoder(endpoint), framer=framer)
                     elif (decoder := decoder_of(item)) is not None:
                         decoder.endpoint = endpoint
-                        decoder.blocks.fragile = True
+                        decoder.blocks.split_surrogates = True
                     else:
                         raise unknown(item, "a chunk of this stream is")
                 if decoder is not None:
@@ -159,10 +159,10 @@ async def _events(source: Any) -> AsyncGenerator[StreamEvent, None]:
         if decoder is None:
             yield RunEnd("stop")
             return
-        for event in decoder.ended(held):
+        for event in decoder.ended(stream):
             yield event
-        if invented_finish(held):
-            decoder.word = None
+        if invented_finish(stream):
+            decoder.provider_reason = None
         for event in [*decoder.close(), *decoder.end()]:
             yield event
 
@@ -181,37 +181,37 @@ async def _open(given: Any, stack: contextlib.AsyncExitStack) -> Any:
     return source
 
 
-def _iterator(held: Any, stack: contextlib.AsyncExitStack) -> AsyncIterator[Any]:
+def _iterator(stream: Any, stack: contextlib.AsyncExitStack) -> AsyncIterator[Any]:
     """Whatever streams, as an async iterator that `stack` closes."""
-    source = _streaming_part(held)
+    source = _streaming_part(stream)
     if hasattr(source, "__aiter__"):
         iterator = aiter(source)
-        stack.push_async_callback(_close, iterator, source, held)
+        stack.push_async_callback(_close, iterator, source, stream)
         return iterator
     if not hasattr(source, "__iter__"):
         raise unknown(source)
-    thread = Threaded(iter(source), source, held)
+    thread = Threaded(iter(source), source, stream)
     stack.push_async_callback(thread.close)
     return thread
 
 
-def _streaming_part(held: Any) -> Any:
+def _streaming_part(stream: Any) -> Any:
     """What to iterate over, of an object that may have several things to iterate over."""
-    if isinstance(held, (str, bytes)):
-        return [held]
-    if hasattr(held, "stream_events"):
-        return held.stream_events()
-    if hasattr(held, "stream_text") and not hasattr(held, "__anext__"):
-        return held.stream_text(delta=True)
+    if isinstance(stream, (str, bytes)):
+        return [stream]
+    if hasattr(stream, "stream_events"):
+        return stream.stream_events()
+    if hasattr(stream, "stream_text") and not hasattr(stream, "__anext__"):
+        return stream.stream_text(delta=True)
     for name in ("aiter_bytes", "iter_bytes"):
-        if hasattr(held, name):
-            return getattr(held, name)()
-    if hasattr(held, "async_response_gen"):
-        generator = held.async_response_gen
+        if hasattr(stream, name):
+            return getattr(stream, name)()
+    if hasattr(stream, "async_response_gen"):
+        generator = stream.async_response_gen
         return generator() if callable(generator) else generator
-    if hasattr(held, "response_gen"):
-        return held.response_gen
-    return held
+    if hasattr(stream, "response_gen"):
+        return stream.response_gen
+    return stream
 
 
 async def _close(*objects: Any) -> None:

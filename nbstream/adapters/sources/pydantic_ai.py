@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.adapters.wires.blocks import usage
 from nbstream.adapters.wires.decoding import PayloadDecoder
+from nbstream.adapters.wires.figures import usage
 from nbstream.adapters.wires.sdk import plain_deep
 from nbstream.events import ContentPart, RunEnd, StreamEvent
 
@@ -44,12 +44,12 @@ class PydanticAIDecoder(PayloadDecoder):
     def ended(self, stream: Any) -> list[StreamEvent]:
         """What the stream object knows once it has been read."""
         response = getattr(stream, "response", None)
-        if (word := getattr(response, "finish_reason", None)) is not None:
-            self.word = str(word)
+        if (provider_reason := getattr(response, "finish_reason", None)) is not None:
+            self.provider_reason = str(provider_reason)
         return self._usage(stream)
 
     def end(self) -> list[StreamEvent]:
-        if self.failure is None and self.word is None and self._finished:
+        if self.failure is None and self.provider_reason is None and self._finished:
             return [RunEnd("stop")]
         return super().end()
 

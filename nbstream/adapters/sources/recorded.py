@@ -12,9 +12,16 @@ import msgspec
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.adapters.wires.body import Body, Framer
 from nbstream.adapters.wires.decoding import PayloadDecoder
-from nbstream.events import Error, Retry, RunEnd, RunStart, Stall, StreamEvent, Warning
+from nbstream.events import Error, Retry, RunEnd, RunStart, Stall, StreamEvent, WarningEvent
 from nbstream.events.errors import NbstreamError, UsageError, error_from_event
-from nbstream.logs.recording import Answer, AnswerBytes, AnswerEnd, AnswerLine, Line, read_lines
+from nbstream.logs.recording import (
+    Line,
+    ResponseBytes,
+    ResponseEnd,
+    ResponseHead,
+    ResponseLine,
+    read_lines,
+)
 
 from .source import Source
 
@@ -51,15 +58,15 @@ def recorded(path: str | Path, speed: float | None = 1.0) -> Source:
 def _is_raw(path: str | Path) -> bool:
     """Whether the bytes say it all: an agent's requests do not, tools ran between them."""
     for line in read_lines(path):
-        if isinstance(line, Answer):
+        if isinstance(line, ResponseHead):
             return line.wire in _wires()
-        if not isinstance(line, (RunStart, Retry, Stall, Warning)):
+        if not isinstance(line, (RunStart, Retry, Stall, WarningEvent)):
             break
     return False
 
 
 def _as_it_was(line: Line) -> Sequence[StreamEvent]:
-    return () if isinstance(line, (RunStart, AnswerLine)) else (line,)
+    return () if isinstance(line, (RunStart, ResponseLine)) else (line,)
 
 
 class _Again:
@@ -67,16 +74,16 @@ class _Again:
 
     def __init__(self) -> None:
         self._body: Body | None = None
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._failure: NbstreamError | None = None
 
     def events(self, line: Line) -> Iterator[StreamEvent]:
         """What a line of the recording gives. Raises what an answer had failed with."""
-        if isinstance(line, Answer):
+        if isinstance(line, ResponseHead):
             self._body = _body(line)
-        elif isinstance(line, AnswerBytes):
+        elif isinstance(line, ResponseBytes):
             yield from self._read(self._body.feed(line.data) if self._body else ())
-        elif isinstance(line, AnswerEnd) and self._body:
+        elif isinstance(line, ResponseEnd) and self._body:
             if line.error is not None:
                 self._body.failure = error_from_event(line.error)
             yield from self._read(self._body.finish())
@@ -88,27 +95,30 @@ class _Again:
             if self._failure is not None:
                 raise self._failure
             yield line
-        elif isinstance(line, (Stall, Warning)) and getattr(line, "message", "") not in self._said:
+        elif (
+            isinstance(line, (Stall, WarningEvent))
+            and getattr(line, "message", "") not in self._warned
+        ):
             yield line
 
     def _read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
         for event in events:
-            if isinstance(event, Warning):
-                self._said.add(event.message)
+            if isinstance(event, WarningEvent):
+                self._warned.add(event.message)
             yield event
 
 
-def _body(answer: Answer) -> Body:
-    decoder, framer = _wires()[answer.wire]
+def _body(head: ResponseHead) -> Body:
+    decoder, framer = _wires()[head.wire]
     endpoint = Endpoint(
-        provider=answer.provider, url=answer.url, model=answer.model, key_name=answer.key_name
+        provider=head.provider, url=head.url, model=head.model, key_name=head.key_name
     )
     return Body(
         decoder(endpoint),
         framer=framer() if framer else None,
-        status=answer.status,
-        content_type=answer.content_type,
-        streamed=answer.streamed,
+        status=head.status,
+        content_type=head.content_type,
+        streamed=head.streamed,
     )
 
 

@@ -148,9 +148,11 @@ class SniffingDecoder(PayloadDecoder):
             if self._inner is None:
                 return [self.raw(value)]
             self._inner.endpoint = self.endpoint
-        self._inner.blocks.fragile = self._inner.blocks.fragile or self.blocks.fragile
+        self._inner.blocks.split_surrogates = (
+            self._inner.blocks.split_surrogates or self.blocks.split_surrogates
+        )
         events = self._inner.payload(value)
-        self.word, self.failure = self._inner.word, self._inner.failure
+        self.provider_reason, self.failure = self._inner.provider_reason, self._inner.failure
         self.done = self._inner.done
         return events
 
@@ -163,7 +165,7 @@ class SniffingDecoder(PayloadDecoder):
     def end(self) -> list[StreamEvent]:
         if self._inner is None:
             return super().end()
-        self._inner.said_done = self._inner.said_done or self.said_done
+        self._inner.saw_done = self._inner.saw_done or self.saw_done
         return self._inner.end()
 
 
@@ -175,13 +177,13 @@ class TextDecoder(PayloadDecoder):
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
-        self.blocks.fragile = True
+        self.blocks.split_surrogates = True
 
     def null(self) -> Iterable[StreamEvent]:
         return ()  # the last delta of many an SDK
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
-        return self.say(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
+        return self.text_events(value) if isinstance(value, str) else [self.raw(plain_deep(value))]
 
     def end(self) -> list[StreamEvent]:
         return [RunEnd("stop")]
@@ -217,7 +219,7 @@ class ChunkObjectDecoder(ChatDecoder):
     def take(self, item: Any) -> Iterable[StreamEvent]:
         if item is None:
             return self.null()
-        return self.chunk(item) if self.word is None else self.late(self.chunk(item))
+        return self.chunk(item) if self.provider_reason is None else self.late(self.chunk(item))
 
 
 class HelperDecoder(ChatDecoder):
@@ -265,7 +267,7 @@ class LlamaDecoder(ChunkDecoder):
         raw = plain(getattr(value, "raw", None))
         choices = plain_deep(raw.get("choices")) if isinstance(raw, dict) else None
         if choices and choices[0].get("finish_reason"):
-            self.word = choices[0]["finish_reason"]
+            self.provider_reason = choices[0]["finish_reason"]
         return events
 
 

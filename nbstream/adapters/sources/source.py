@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from nbstream.events import StreamEvent, Warning
+from nbstream.events import StreamEvent, WarningEvent
 
 
 class Turn:
@@ -83,7 +83,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         """The same with a warning before its first event, said once; itself where `message` is empty."""
         if not message:
             return self
-        warnings = [Warning(message)]
+        warnings = [WarningEvent(message)]
 
         async def events() -> AsyncGenerator[StreamEvent, None]:
             while warnings:

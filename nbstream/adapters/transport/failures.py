@@ -241,7 +241,7 @@ _PER_DAY = re.compile(r'"quotaId":\s*"[^"]*PerDay', re.IGNORECASE)
 
 def quota(headers: Mapping[str, str], payload: Any = None) -> str:
     """What the provider says of the account's limits, in a sentence; "" where it says nothing."""
-    said = []
+    limits = []
     for kind in ("requests", "tokens", "input-tokens", "output-tokens"):
         for form in ("x-ratelimit-{what}-{kind}", "anthropic-ratelimit-{kind}-{what}"):
             limit, left, reset = (
@@ -251,15 +251,15 @@ def quota(headers: Mapping[str, str], payload: Any = None) -> str:
             if limit and left is not None:
                 again = f", again in {reset}" if reset and not reset[:4].isdigit() else ""
                 again = again or (f", again at {reset}" if reset else "")
-                said.append(f"{left} of {limit} {kind.replace('-', ' ')} left{again}")
+                limits.append(f"{left} of {limit} {kind.replace('-', ' ')} left{again}")
     for detail in _google(payload):
         for violation in detail.get("violations") or ():
             if isinstance(violation, dict):
                 name = violation.get("quotaId") or violation.get("subject") or ""
                 value = violation.get("quotaValue")
-                said.append(f"{name}{f' of {value}' if value else ''}")
-    said = [text for text in dict.fromkeys(said) if text]
-    return f"The provider says: {'; '.join(said)[:400]}." if said else ""
+                limits.append(f"{name}{f' of {value}' if value else ''}")
+    limits = [text for text in dict.fromkeys(limits) if text]
+    return f"The provider says: {'; '.join(limits)[:400]}." if limits else ""
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:

@@ -50,7 +50,7 @@ _MAX_REDIRECTS = 5
 _USER_AGENT = "nbstream"
 
 
-class Answer:
+class HTTPResponse:
     """A response whose body has not been read: `status`, `headers`, and `chunks` as they arrive.
 
     `silence` has lasted since the request was sent.
@@ -109,8 +109,8 @@ async def post(
     timeouts: Timeouts,
     verify: Verify = True,
     method: str = "POST",
-) -> AsyncGenerator[Answer, None]:
-    """Sends one JSON request and gives the answer before its body has come.
+) -> AsyncGenerator[HTTPResponse, None]:
+    """Sends one JSON request and gives the response before its body has come.
 
     Redirects are followed with the same method; to another origin without headers that came from the
     user, so that no key travels. Raises UsageError (what cannot be a header, a proxy that cannot be used),
@@ -141,11 +141,11 @@ async def post(
                 if target is None:
                     if proxy is not None and response.status_code == 407:
                         raise _proxy_wants_a_key(proxy)
-                    answer = Answer(response, endpoint, silence)
+                    opened = HTTPResponse(response, endpoint, silence)
                     if not 200 <= response.status_code < 300:
-                        body = await answer.read()
+                        body = await opened.read()
                         raise status_error(endpoint, response.status_code, response.headers, body)
-                    yield answer
+                    yield opened
                     return
             finally:
                 await response.aclose()
@@ -181,7 +181,7 @@ async def _send(
     headers: Mapping[str, str],
     secrets: Iterable[str],
 ) -> httpx.Response | Exception:
-    """The answer, or what went wrong: returned, so that no frame of the library stands in a traceback."""
+    """The response, or what went wrong: returned, so that no frame of the library stands in a traceback."""
     token = _unlogged.set((*secrets, *secrets_of_url(url), *secrets_of_headers(headers)))
     try:
         request = client.build_request(method, str(url), content=payload, headers=dict(headers))

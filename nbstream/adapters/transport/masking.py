@@ -151,21 +151,21 @@ class Blot:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = [form.encode("utf-8", "surrogatepass") for form in _forms(secrets)]
-        self._held = b""
+        self._buffer = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        data = self._held + chunk
+        data = self._buffer + chunk
         for secret in self._secrets:
             data = data.replace(secret, MASK.encode())
-        held = 0
+        kept_back = 0
         for secret in self._secrets:
-            for length in range(min(len(secret) - 1, len(data)), held, -1):
+            for length in range(min(len(secret) - 1, len(data)), kept_back, -1):
                 if data.endswith(secret[:length]):
-                    held = length
+                    kept_back = length
                     break
-        self._held = data[len(data) - held :]
-        return data[: len(data) - held]
+        self._buffer = data[len(data) - kept_back :]
+        return data[: len(data) - kept_back]
 
     def finish(self) -> bytes:
-        held, self._held = self._held, b""
-        return held
+        kept_back, self._buffer = self._buffer, b""
+        return kept_back

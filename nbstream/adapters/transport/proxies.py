@@ -23,8 +23,8 @@ class Proxy(NamedTuple):
     variable: str
 
     def __str__(self) -> str:
-        said = f" (from {self.variable})" if self.variable else ""
-        return f"the proxy {shown_url(self.url)}{said}"
+        origin = f" (from {self.variable})" if self.variable else ""
+        return f"the proxy {shown_url(self.url)}{origin}"
 
 
 def proxy_for(url: str) -> Proxy | None:

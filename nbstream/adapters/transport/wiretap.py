@@ -1,4 +1,4 @@
-"""Listens in on the bytes of answers as they arrive, for recordings that keep them."""
+"""Listens in on the bytes of responses as they arrive, for recordings that keep them."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Protocol
 
 from nbstream.events import Error
 from nbstream.events.errors import NbstreamError
-from nbstream.logs.recording import Answer
+from nbstream.logs.recording import ResponseHead
 
 from .failures import Endpoint
 from .masking import Blot
 
 
 class Tap(Protocol):
-    """What hears answers: each begins, has bytes and ends; several may be under way at once."""
+    """What hears responses: each begins, has bytes and ends; several may be under way at once."""
 
-    def begin(self, answer: Answer) -> int:
-        """An answer begins. Gives its number."""
+    def begin(self, head: ResponseHead) -> int:
+        """A response begins. Gives its number."""
         ...
 
     def bytes(self, number: int, data: bytes) -> None: ...
 
     def end(self, number: int, error: Error | None) -> None:
-        """All of an answer has been read, or its connection broke."""
+        """All of a response has been read, or its connection broke."""
         ...
 
 
@@ -32,16 +32,16 @@ _taps: ContextVar[tuple[Tap, ...]] = ContextVar("nbstream_taps", default=())
 
 
 def listen(*taps: Tap) -> None:
-    """From now on `taps` hear every answer that this task, and the tasks it starts, read over HTTP."""
+    """From now on `taps` hear every response that this task, and the tasks it starts, read over HTTP."""
     _taps.set((*_taps.get(), *taps))
 
 
 class Wiretap:
-    """Passes the bytes of one answer on, and tells whoever listens, with secrets blotted out."""
+    """Passes the bytes of one response on, and tells whoever listens, with secrets blotted out."""
 
-    def __init__(self, endpoint: Endpoint, answer: Answer) -> None:
+    def __init__(self, endpoint: Endpoint, head: ResponseHead) -> None:
         self._blot = Blot(endpoint.secrets)
-        self._heard = [(tap, tap.begin(answer)) for tap in _taps.get()]
+        self._heard = [(tap, tap.begin(head)) for tap in _taps.get()]
 
     async def chunks(self, source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
         try:
@@ -62,6 +62,6 @@ class Wiretap:
                 tap.bytes(number, data)
 
 
-def wiretap(endpoint: Endpoint, answer: Answer) -> Wiretap | None:
-    """What overhears an answer; None where nobody listens."""
-    return Wiretap(endpoint, answer) if _taps.get() else None
+def wiretap(endpoint: Endpoint, head: ResponseHead) -> Wiretap | None:
+    """What overhears a response; None where nobody listens."""
+    return Wiretap(endpoint, head) if _taps.get() else None

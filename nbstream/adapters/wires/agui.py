@@ -7,8 +7,8 @@ from typing import Any
 
 from nbstream.events import StepEnd, StepStart, StreamEvent
 
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 
 
 class AguiDecoder(PayloadDecoder):
@@ -16,9 +16,31 @@ class AguiDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         kind = str(getattr(value.get("type"), "value", value.get("type")))
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            return handler(self, value) or ()
+        match kind:
+            case "TEXT_MESSAGE_CONTENT" | "TEXT_MESSAGE_CHUNK":
+                return self._text(value)
+            case (
+                "THINKING_TEXT_MESSAGE_CONTENT"
+                | "REASONING_MESSAGE_CONTENT"
+                | "REASONING_MESSAGE_CHUNK"
+            ):
+                return self._thinking(value)
+            case "TOOL_CALL_START" | "TOOL_CALL_ARGS" | "TOOL_CALL_CHUNK":
+                return self._call(value)
+            case "REASONING_ENCRYPTED_VALUE":
+                return self._sealed(value)
+            case "TOOL_CALL_END":
+                return self._call_end(value)
+            case "TOOL_CALL_RESULT":
+                return self._result(value)
+            case "STEP_STARTED":
+                return self._step(value)
+            case "STEP_FINISHED":
+                return self._step_end(value)
+            case "RUN_FINISHED":
+                return self._finished(value)
+            case "RUN_ERROR":
+                return self._failed(value)
         return () if kind in _SILENT else [self.raw(value)]
 
     def _text(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -51,8 +73,8 @@ class AguiDecoder(PayloadDecoder):
 
     def _finished(self, value: dict[str, Any]) -> list[StreamEvent]:
         outcome = value.get("outcome")
-        word = outcome.get("type") if isinstance(outcome, dict) else outcome
-        self.word = "pause" if word == "interrupt" else "finished"
+        provider_reason = outcome.get("type") if isinstance(outcome, dict) else outcome
+        self.provider_reason = "pause" if provider_reason == "interrupt" else "finished"
         return self._usage(value)
 
     def _failed(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -79,23 +101,6 @@ def _get(value: dict[str, Any], name: str) -> Any:
     return value.get("".join(f"_{c.lower()}" if c.isupper() else c for c in name))
 
 
-_HANDLERS: dict[str, Any] = {
-    "TEXT_MESSAGE_CONTENT": AguiDecoder._text,
-    "TEXT_MESSAGE_CHUNK": AguiDecoder._text,
-    "THINKING_TEXT_MESSAGE_CONTENT": AguiDecoder._thinking,
-    "REASONING_MESSAGE_CONTENT": AguiDecoder._thinking,
-    "REASONING_MESSAGE_CHUNK": AguiDecoder._thinking,
-    "REASONING_ENCRYPTED_VALUE": AguiDecoder._sealed,
-    "TOOL_CALL_START": AguiDecoder._call,
-    "TOOL_CALL_ARGS": AguiDecoder._call,
-    "TOOL_CALL_CHUNK": AguiDecoder._call,
-    "TOOL_CALL_END": AguiDecoder._call_end,
-    "TOOL_CALL_RESULT": AguiDecoder._result,
-    "STEP_STARTED": AguiDecoder._step,
-    "STEP_FINISHED": AguiDecoder._step_end,
-    "RUN_FINISHED": AguiDecoder._finished,
-    "RUN_ERROR": AguiDecoder._failed,
-}
 _SILENT = {
     "RUN_STARTED",
     "TEXT_MESSAGE_START",

@@ -13,17 +13,17 @@ import msgspec
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
-    RunEnd,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
     Usage,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.nearly import read_arguments
 
-from .blocks import COMPACTED, usage
+from .blocks import COMPACTED
 from .decoding import PayloadDecoder
+from .figures import usage
 
 
 class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -79,7 +79,7 @@ class MessagesDecoder(PayloadDecoder):
         if delta.thinking:
             if pieces is not None:
                 pieces.append(delta.thinking)
-            if blocks.fragile:
+            if blocks.split_surrogates:
                 return blocks.thinking(delta.thinking, key=key)
             return (ThinkingDelta(blocks.block("thinking", 0, key), delta.thinking),)
         if delta.partial_json:
@@ -93,7 +93,7 @@ class MessagesDecoder(PayloadDecoder):
         pieces = self._pieces.get(key)
         if pieces is not None:
             pieces.append(text)
-        plain = not (blocks.fragile or blocks.paragraph)
+        plain = not (blocks.split_surrogates or blocks.paragraph)
         events = blocks.text(text, key=key)
         if plain and events and pieces is not None:
             self._live[index] = (blocks.block("text", 0, key), pieces)
@@ -103,28 +103,42 @@ class MessagesDecoder(PayloadDecoder):
         self._live.clear()
         if not isinstance(value, dict):
             return [self.raw(value)]
-        handler = _HANDLERS.get(value.get("type", ""))
-        if handler is None:
-            if value.get("error"):
-                self.fail(value)
+        match value.get("type", ""):
+            case "content_block_delta":
+                return self._block_delta(value)
+            case "message_start":
+                return self._message_start(value)
+            case "content_block_start":
+                return self._block_start(value)
+            case "content_block_stop":
+                return self._block_stop(value)
+            case "message_delta":
+                return self._message_delta(value)
+            case "message_stop":
+                self._message_stop(value)
                 return ()
-            return [self.raw(value)]
-        return handler(self, value) or ()
+            case "error":
+                self._error(value)
+                return ()
+            case "ping":
+                return ()
+        if value.get("error"):
+            self.fail(value)
+            return ()
+        return [self.raw(value)]
 
     def whole(self, value: Any) -> Iterable[StreamEvent]:
         if not isinstance(value, dict) or value.get("type") != "message":
             return self.payload(value)
         events = list(self._message_start({"message": value}))
         self._open = False
-        self.word = value.get("stop_reason")
+        self.provider_reason = value.get("stop_reason")
         return events
 
     def end(self) -> list[StreamEvent]:
         events = super().end()
-        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
-            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
-        if self._open and self.word is not None:
-            events.insert(0, Warning("the stream ended without its message_stop"))
+        if self._open and self.provider_reason is not None:
+            events.insert(0, WarningEvent("the stream ended without its message_stop"))
         return events
 
     # ── one event each ────────────────────────────────────────────────────────
@@ -133,7 +147,7 @@ class MessagesDecoder(PayloadDecoder):
         message = value.get("message") or {}
         events: list[StreamEvent] = []
         if self._open:
-            events.append(Warning("a message began before the one before it had stopped"))
+            events.append(WarningEvent("a message began before the one before it had stopped"))
             if message.get("id") != self._message:
                 events += self.blocks.withdraw_calls("the message began anew")
         self._open = True
@@ -183,12 +197,14 @@ class MessagesDecoder(PayloadDecoder):
             return self.blocks.result(block.get("tool_use_id") or "", content, failed, name)
         if kind == "fallback":
             source, target = block.get("from") or {}, block.get("to") or {}
-            return [Warning(f"{target.get('model')} answers in place of {source.get('model')}")]
+            return [
+                WarningEvent(f"{target.get('model')} answers in place of {source.get('model')}")
+            ]
         if kind == "compaction":
             # a note that opens: the summary is there to read
             events = self.blocks.call(index=key, name="compaction", server_side=True)
             self._started[self.blocks.call_id(key)] = {}
-            return [Warning(COMPACTED), *events]
+            return [WarningEvent(COMPACTED), *events]
         return [self.raw(value)]
 
     def _block_delta(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -237,12 +253,12 @@ class MessagesDecoder(PayloadDecoder):
         if isinstance(details, dict) and details.get("explanation"):
             events += self.blocks.refusal(details["explanation"])
         if delta.get("stop_reason"):
-            self.word = delta["stop_reason"]
+            self.provider_reason = delta["stop_reason"]
         management = value.get("context_management")
         if isinstance(management, dict) and management.get("applied_edits"):
             edits = msgspec.json.encode(management["applied_edits"]).decode()
             events.append(
-                Warning("the provider left out old parts of the conversation", edits[:200])
+                WarningEvent("the provider left out old parts of the conversation", edits[:200])
             )
         self._container = delta.get("container") or self._container
         return events
@@ -252,9 +268,6 @@ class MessagesDecoder(PayloadDecoder):
 
     def _error(self, value: dict[str, Any]) -> None:
         self.fail(value)
-
-    def _ignore(self, value: dict[str, Any]) -> None:
-        pass
 
     # ── what goes back ────────────────────────────────────────────────────────
 
@@ -337,15 +350,3 @@ def messages_usage(figures: dict[str, Any]) -> Usage:
         reasoning_tokens=output.get("thinking_tokens", output.get("reasoning_tokens")),
         details={name: value for name, value in figures.items() if name not in plain},
     )
-
-
-_HANDLERS: dict[str, Any] = {
-    "message_start": MessagesDecoder._message_start,
-    "content_block_start": MessagesDecoder._block_start,
-    "content_block_delta": MessagesDecoder._block_delta,
-    "content_block_stop": MessagesDecoder._block_stop,
-    "message_delta": MessagesDecoder._message_delta,
-    "message_stop": MessagesDecoder._message_stop,
-    "error": MessagesDecoder._error,
-    "ping": MessagesDecoder._ignore,
-}

@@ -21,8 +21,8 @@ from nbstream.events import Citation, ContentPart, StreamEvent
 from nbstream.events.errors import ProtocolError
 
 from .anthropic_messages import MessagesDecoder
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 
 
 class EventStreamFramer:
@@ -100,14 +100,30 @@ class BedrockDecoder(PayloadDecoder):
             return self._anthropic(value)
         if kind == "chunk":
             return self._chunk(content)
-        handler = _HANDLERS.get(kind)
-        if handler is not None and isinstance(content, dict):
-            return handler(self, content) or ()
+        if isinstance(content, dict) and (events := self._event(kind, content)) is not None:
+            return events
         if kind.endswith(("Exception", "Error")):
-            said = content.get("message") if isinstance(content, dict) else content
-            self.fail({"error": {"message": said or kind, "code": _CODES.get(kind, kind)}})
+            message = content.get("message") if isinstance(content, dict) else content
+            self.fail({"error": {"message": message or kind, "code": _CODES.get(kind, kind)}})
             return ()
         return [self.raw(value)]
+
+    def _event(self, kind: str, content: dict[str, Any]) -> Iterable[StreamEvent] | None:
+        """The events of Converse; None for what is none of its."""
+        match kind:
+            case "contentBlockDelta":
+                return self._delta(content)
+            case "messageStart":
+                return ()
+            case "contentBlockStart":
+                return self._start(content)
+            case "contentBlockStop":
+                return self._stop(content)
+            case "messageStop":
+                return self._message_stop(content)
+            case "metadata":
+                return self._metadata(content)
+        return None
 
     def close(self) -> list[StreamEvent]:
         return [*(self._messages.close() if self._messages else ()), *super().close()]
@@ -127,7 +143,7 @@ class BedrockDecoder(PayloadDecoder):
         if isinstance(value, dict) and "type" in value:
             return self._anthropic(value)
         if isinstance(value, dict) and isinstance(text := value.get("generation"), str):  # Llama
-            self.word = value.get("stop_reason") or self.word
+            self.provider_reason = value.get("stop_reason") or self.provider_reason
             return self.blocks.text(text)
         return [self.raw(value)]
 
@@ -136,7 +152,7 @@ class BedrockDecoder(PayloadDecoder):
         if inner is None:
             inner = self._messages = MessagesDecoder(self.endpoint)
         events = inner.payload(value)
-        self.word, self.failure = inner.word, inner.failure
+        self.provider_reason, self.failure = inner.provider_reason, inner.failure
         self.done = inner.done
         return events
 
@@ -202,7 +218,7 @@ class BedrockDecoder(PayloadDecoder):
         return self.blocks.end_call(call_id) if call_id else []
 
     def _message_stop(self, value: dict[str, Any]) -> list[StreamEvent]:
-        self.word = value.get("stopReason") or self.word
+        self.provider_reason = value.get("stopReason") or self.provider_reason
         extra = value.get("additionalModelResponseFields") or {}
         stop = (extra.get("delta") or {}).get("stop_sequence")
         return [self.raw(extra)] if stop or extra.keys() - {"delta"} else []
@@ -222,19 +238,8 @@ class BedrockDecoder(PayloadDecoder):
             )
         ]
 
-    def _ignore(self, value: dict[str, Any]) -> None:
-        pass
-
 
 _DELTAS = {"text", "reasoningContent", "toolUse", "citation", "toolResult", "image"}
-_HANDLERS: dict[str, Any] = {
-    "messageStart": BedrockDecoder._ignore,
-    "contentBlockStart": BedrockDecoder._start,
-    "contentBlockDelta": BedrockDecoder._delta,
-    "contentBlockStop": BedrockDecoder._stop,
-    "messageStop": BedrockDecoder._message_stop,
-    "metadata": BedrockDecoder._metadata,
-}
 _CODES = {
     "throttlingException": "rate_limit",
     "ThrottlingException": "rate_limit",

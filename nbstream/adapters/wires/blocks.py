@@ -5,10 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Literal
 
-import msgspec
-
 from nbstream.events import (
-    FinishReason,
     RefusalDelta,
     Reset,
     StreamEvent,
@@ -18,13 +15,11 @@ from nbstream.events import (
     ToolCallEnd,
     ToolCallStart,
     ToolResult,
-    Usage,
-    Warning,
 )
-from nbstream.events.json import decode_json
-from nbstream.events.nearly import read_arguments
 
+from .calls import Call, ended, fragment_text, is_another, joined_name, unsaid
 from .sound import RATE, Sound
+from .surrogates import join_surrogates
 
 Kind = Literal["text", "thinking", "refusal"]
 
@@ -32,56 +27,18 @@ Kind = Literal["text", "thinking", "refusal"]
 COMPACTED = "the provider summed up the conversation so far, to make room"
 
 
-class Call:
-    """A tool call that is being streamed."""
-
-    __slots__ = (
-        "arguments",
-        "block",
-        "call_id",
-        "choice",
-        "index",
-        "name",
-        "repeated",
-        "server_side",
-        "size",
-        "started",
-    )
-
-    def __init__(self, call_id: str, index: Any, choice: int, server_side: bool) -> None:
-        self.call_id = call_id
-        self.index = index
-        self.choice = choice
-        self.server_side = server_side
-        self.name = ""
-        self.block = -1
-        self.started = False
-        self.arguments: list[str] = []
-        self.size = 0
-        self.repeated = False  # its name came more than once
-
-    @property
-    def text(self) -> str:
-        return "".join(self.arguments)
-
-    @property
-    def complete(self) -> bool:
-        """Whether its arguments are a whole JSON object."""
-        return bool(self.arguments) and _is_object(self.text)
-
-
 class Blocks:
     """Makes the content events of one answer.
 
     A stretch of one kind is a block; a change of kind opens the next. Providers that number their blocks
     pass `key`. A tool call is known by its id, else by its index, else it is the latest; it is closed by
-    `end_call` or `close`, never because its arguments happen to parse. `fragile` is set once text may hold
+    `end_call` or `close`, never because its arguments happen to parse. `split_surrogates` is set once text may hold
     half a surrogate pair: the first half then waits for the second. `called` tells whether the model asked
     for a tool that is not the provider's own. `paragraph` is set where the next text is another message.
     """
 
     def __init__(self) -> None:
-        self.fragile = False
+        self.split_surrogates = False
         self.paragraph = False
         self._spoke = False
         self._text_at: int | None = None
@@ -131,8 +88,8 @@ class Blocks:
         self._open.clear()
         return self._number()
 
-    def apart(self) -> int:
-        """A number for what nobody sees: the block before it goes on."""
+    def hidden(self) -> int:
+        """A number for a block that nobody sees: the one before it goes on."""
         return self._number()
 
     def _number(self) -> int:
@@ -197,7 +154,7 @@ class Blocks:
         """`text` with surrogate pairs joined across pieces; a half without its other half is U+FFFD."""
         if not isinstance(text, str):
             raise TypeError("not a text")
-        if not self.fragile:
+        if not self.split_surrogates:
             return text
         text = self._halves.pop((kind, choice), "") + text
         if text.isascii():
@@ -228,7 +185,7 @@ class Blocks:
         self._latest = call
         if name and not call.name:
             call.name = name
-        return self._more(call, _fragment(arguments))
+        return self._more(call, fragment_text(arguments))
 
     def piece(
         self,
@@ -247,7 +204,7 @@ class Blocks:
         """
         if not isinstance(call_id, str) or not isinstance(name, str):
             raise TypeError("not an id or a name")
-        fragment = _fragment(arguments)
+        fragment = fragment_text(arguments)
         call = self._marked(call_id, index, name, fragment, choice)
         if call is None:
             call = self._new_call(call_id, index, choice, False)
@@ -257,9 +214,9 @@ class Blocks:
         if name:
             call.repeated = call.repeated or name == call.name
             if not call.arguments:
-                call.name = _joined_name(call.name, name)
+                call.name = joined_name(call.name, name)
         if fragment and call.arguments and fragment[0] == "{":
-            fragment = _unsaid(call, fragment)
+            fragment = unsaid(call, fragment)
         # the name may come in pieces, so it is said with the first arguments
         return self._more(call, fragment) if fragment or call.started else []
 
@@ -282,7 +239,7 @@ class Blocks:
                 return at  # two calls of one id, told apart by their index
             if at is None and index is not None and name and name != same.name:
                 return same if same.arguments and not same.complete else None
-            return None if _is_another(same, name, fragment, sure=True) else same
+            return None if is_another(same, name, fragment, sure=True) else same
         if at is not None and call_id and name:
             # a new id where a call stands: another call, unless the server makes a new id for each piece
             begun = bool(at.arguments) and not at.complete
@@ -294,7 +251,7 @@ class Blocks:
             return None
         if at is None and call_id and call.complete:
             return None
-        return None if _is_another(call, name, fragment, sure=False) else call
+        return None if is_another(call, name, fragment, sure=False) else call
 
     def has_call(self, call_id: str) -> bool:
         """Whether a call is open."""
@@ -336,7 +293,7 @@ class Blocks:
         events = [] if call.started else self._start(call)
         if arguments is not None:
             return [*events, ToolCallEnd(call.call_id, arguments)]
-        return [*events, *_ended(call)]
+        return [*events, *ended(call)]
 
     def result(
         self, call_id: str, content: Any, is_error: bool = False, name: str = "tool"
@@ -366,7 +323,7 @@ class Blocks:
         """What waits for more at the end of the stream."""
         events: list[StreamEvent] = []
         halves, self._halves = self._halves, {}
-        self.fragile = False
+        self.split_surrogates = False
         for kind, choice in halves:
             events += getattr(self, kind)("\ufffd", choice)
         events += self.end_calls()
@@ -409,129 +366,3 @@ class Blocks:
         if call.arguments:
             events.append(ToolCallDelta(call.call_id, "".join(call.arguments)))
         return events
-
-
-def _fragment(arguments: Any) -> str:
-    if arguments is None or arguments == "":
-        return ""
-    if isinstance(arguments, str):
-        return arguments if arguments.isascii() else join_surrogates(arguments)
-    return msgspec.json.encode(arguments, enc_hook=repr).decode()
-
-
-def _ended(call: Call) -> list[StreamEvent]:
-    """The end of a call whose arguments have all arrived; what had to be mended is said."""
-    text = call.text
-    if not text.strip():
-        return [ToolCallEnd(call.call_id, {})]
-    try:
-        value, mended = read_arguments(text)
-    except ValueError as error:
-        return [ToolCallEnd(call.call_id, None, text, str(error))]
-    end = ToolCallEnd(call.call_id, value)
-    if not mended:
-        return [end]
-    return [Warning(f"the arguments of {call.name} were mended: {mended}", text[:200]), end]
-
-
-def _is_object(text: str) -> bool:
-    text = text.strip()
-    if text[:1] != "{" or text[-1:] != "}":
-        return False
-    try:
-        decode_json(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_another(call: Call, name: str, fragment: str, *, sure: bool) -> bool:
-    """Whether a named fragment begins another call, though it is marked like `call` (`sure`: by its id)."""
-    if not name or not call.complete:
-        return False
-    if name != call.name:
-        return bool(fragment) or not sure
-    if _same(fragment, call.text):  # said again at its end, or called twice
-        return not sure and len(call.arguments) == 1
-    return _is_object(fragment) or not (fragment or sure or call.repeated)
-
-
-def _joined_name(name: str, piece: str) -> str:
-    """A name that comes in pieces, or is repeated as far as it goes."""
-    return name if piece == name else piece if piece.startswith(name) else name + piece
-
-
-def _unsaid(call: Call, fragment: str) -> str:
-    """What of a fragment is new, where it may say again all that came before."""
-    if len(fragment) < call.size * 0.8:
-        return fragment
-    text = call.text
-    if text[0] == "{" and fragment.startswith(text) and text.rstrip()[-1] not in ":,[":
-        return fragment[len(text) :]  # each fragment holds the ones before
-    return "" if _same(fragment, text) else fragment
-
-
-def _same(a: str, b: str) -> bool:
-    """Whether two texts are the same JSON object, however they are spaced."""
-    return _is_object(a) and _is_object(b) and decode_json(a) == decode_json(b)
-
-
-def join_surrogates(text: str) -> str:
-    """`text` with surrogate pairs made one character and halves made U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
-def usage(
-    *,
-    input_tokens: Any = None,
-    output_tokens: Any = None,
-    cache_read_tokens: Any = None,
-    cache_write_tokens: Any = None,
-    reasoning_tokens: Any = None,
-    cost: Any = None,
-    details: dict[str, Any] | None = None,
-) -> Usage:
-    """A `usage` event from what a provider sent; what is not a number counts as not said."""
-    return Usage(
-        _count(input_tokens),
-        _count(output_tokens),
-        _count(cache_read_tokens),
-        _count(cache_write_tokens),
-        _count(reasoning_tokens),
-        cost if isinstance(cost, (int, float)) and not isinstance(cost, bool) else None,
-        details={k: v for k, v in (details or {}).items() if v not in (None, {}, [])} or None,
-    )
-
-
-def _count(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def finish_reason(word: str) -> FinishReason:
-    """Our word for a provider's; "unknown" where it has none."""
-    return _FINISH.get(word.lower(), "unknown")
-
-
-_FINISH: dict[str, FinishReason] = {
-    word: reason
-    for reason, words in {
-        "stop": "stop end_turn stop_sequence eos eos_token complete completed finish finished done",
-        "length": "length max_tokens max_output_tokens model_length error_limit max_length "
-        "model_context_window_exceeded context_window_exceeded error_toxic_length",
-        "tool_calls": "tool_calls requires_action tool_call tool_use tool-calls function_call",
-        "content_filter": "content_filter content-filter content_filtered guardrail_intervened safety "
-        "recitation blocklist prohibited_content spii image_safety image_prohibited_content "
-        "image_recitation error_toxic language model_armor jailbreak",
-        "refusal": "refusal",
-        "pause": "pause pause_turn",
-        "stopped": "cancelled canceled aborted abort user_cancel interrupt",
-        "error": "error malformed_function_call malformed_tool_use malformed_model_output "
-        "malformed_response failed unexpected_tool_call too_many_tool_calls "
-        "missing_thought_signature image_other no_image",
-    }.items()
-    for word in words.split()
-}  # type: ignore[assignment]

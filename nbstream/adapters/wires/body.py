@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Literal, Protocol
 
 from nbstream.adapters.transport.failures import page_error
-from nbstream.adapters.transport.http import Answer
+from nbstream.adapters.transport.http import HTTPResponse
 from nbstream.adapters.transport.lines import ArrayDecoder
 from nbstream.adapters.transport.sse import MAX_LINE, EventStreamDecoder, ServerEvent
 from nbstream.adapters.transport.wiretap import wiretap
-from nbstream.events import Raw, StreamEvent, TextDelta, ThinkingDelta, ToolCallStart, Warning
+from nbstream.events import Raw, StreamEvent, TextDelta, ThinkingDelta, ToolCallStart, WarningEvent
 from nbstream.events.errors import NbstreamError, ProtocolError, StreamInterruptedError
-from nbstream.logs.recording import Answer as AnswerFacts
+from nbstream.logs.recording import ResponseHead
 
 from .decoding import PayloadDecoder
 
@@ -56,13 +56,13 @@ class Body:
         self._content_type = content_type
         self._max_line = max_line
         self._streamed = streamed
-        self._held = b""
+        self._buffer = b""
         self._kind: Literal["unknown", "stream", "page", "json"] = "unknown"
 
-    def facts(self) -> AnswerFacts:
+    def head(self) -> ResponseHead:
         """What a recording of the bytes must say, so that they can be read again."""
         whom = self.decoder.endpoint
-        return AnswerFacts(
+        return ResponseHead(
             wire=self.decoder.source,
             provider=whom.provider,
             model=whom.model,
@@ -85,15 +85,15 @@ class Body:
                     if self.done:
                         self._after_end(message, events)
                         break
-                    if decoder.word is None:
+                    if decoder.provider_reason is None:
                         events += decoder.decode(message)
                     else:
                         events += decoder.late(decoder.decode(message))
                     self.done = decoder.done
-                if decoder.oddities:
+                if decoder.pending_warnings:
                     events += self._oddities()
             elif self._kind != "unknown":
-                self._held += chunk
+                self._buffer += chunk
                 self._check_size()
         except NbstreamError as error:
             self.failure = error
@@ -111,9 +111,11 @@ class Body:
         events += self._oddities()
         events += decoder.close()
         failure = self.failure
-        if isinstance(failure, StreamInterruptedError) and decoder.word is not None:
+        if isinstance(failure, StreamInterruptedError) and decoder.provider_reason is not None:
             events.append(
-                Warning("the connection broke after the answer had ended", failure.message[:200])
+                WarningEvent(
+                    "the connection broke after the answer had ended", failure.message[:200]
+                )
             )
             self.failure = None
         if self.failure is None:
@@ -124,12 +126,12 @@ class Body:
         return events
 
     def _sniff(self, chunk: bytes, events: list[StreamEvent]) -> bytes:
-        head = self._held + chunk
+        head = self._buffer + chunk
         start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if not start and len(head) < 1024:
-            self._held = head
+            self._buffer = head
             return b""
-        self._held = b""
+        self._buffer = b""
         self._kind = "stream"
         if start == b"<":
             self._kind = "page"
@@ -139,42 +141,44 @@ class Body:
             self._kind = "json"
         elif self._sse and self._content_type not in ("text/event-stream", ""):
             events.append(
-                Warning("the stream has an unusual content type", self._content_type[:100])
+                WarningEvent("the stream has an unusual content type", self._content_type[:100])
             )
         return head
 
     def _oddities(self) -> list[StreamEvent]:
-        told, self.decoder.oddities = self.decoder.oddities, []
+        told, self.decoder.pending_warnings = self.decoder.pending_warnings, []
         return told
 
     def _check_size(self) -> None:
-        if self._kind == "page" and len(self._held) > 64 * 1024:
+        if self._kind == "page" and len(self._buffer) > 64 * 1024:
             self.done = True
-        elif len(self._held) > self._max_line:
+        elif len(self._buffer) > self._max_line:
             raise ProtocolError(
-                f"the answer is longer than {self._max_line:,} bytes", data=self._held[:1000]
+                f"the answer is longer than {self._max_line:,} bytes", data=self._buffer[:1000]
             )
 
     def _after_end(self, message: Any, events: list[StreamEvent]) -> None:
         data = getattr(message, "data", message).strip()
         if self.decoder.failure is None and data not in (b"[DONE]", b""):
-            events.append(Warning("the stream went on after its end"))
+            events.append(WarningEvent("the stream went on after its end"))
 
     def _finish(self, events: list[StreamEvent]) -> None:
         decoder = self.decoder
         if self._kind == "page":
-            raise page_error(decoder.endpoint, self._status, self._held)
+            raise page_error(decoder.endpoint, self._status, self._buffer)
         if self._kind == "json" and self.failure is None:
             return self._whole(events)
         if not self.done:
-            for message in self._framer.feed(self._held):
+            for message in self._framer.feed(self._buffer):
                 events += decoder.decode(message)
             for message in self._framer.finish():
                 if isinstance(message, ServerEvent) and message.data.strip() not in (
                     b"",
                     b"[DONE]",
                 ):
-                    events.append(Warning("the last message lacked its blank line; it is kept"))
+                    events.append(
+                        WarningEvent("the last message lacked its blank line; it is kept")
+                    )
                 events += decoder.decode(message)
             if decoder.messages and (rest := getattr(self._framer, "rest", b"")):
                 events += decoder.garbage(rest.decode("utf-8", "replace"))
@@ -184,23 +188,30 @@ class Body:
 
     def _whole(self, events: list[StreamEvent]) -> None:
         decoder = self.decoder
-        value, odd = decoder.parse(self._held.lstrip(b"\xef\xbb\xbf"))
+        value, odd = decoder.parse(self._buffer.lstrip(b"\xef\xbb\xbf"))
         if odd:
-            text = decoder.endpoint.mask(self._held.decode("utf-8", "replace"))
+            text = decoder.endpoint.mask(self._buffer.decode("utf-8", "replace"))
             raise ProtocolError(
                 f"{decoder.endpoint.url} answered with broken JSON instead of a stream",
                 data=text.encode(),
             )
         if self._streamed:
-            events.append(Warning("the server did not stream; this is its whole answer at once"))
+            events.append(
+                WarningEvent("the server did not stream; this is its whole answer at once")
+            )
         read = list(decoder.read(value, whole=True))
-        if decoder.failure is None and decoder.word is None and read and _says_nothing(read):
+        if (
+            decoder.failure is None
+            and decoder.provider_reason is None
+            and read
+            and _says_nothing(read)
+        ):
             raise ProtocolError(
                 f"{decoder.endpoint.url or decoder.source} answered with JSON that is no answer",
-                data=decoder.endpoint.mask(self._held.decode("utf-8", "replace"))[:200].encode(),
+                data=decoder.endpoint.mask(self._buffer.decode("utf-8", "replace"))[:200].encode(),
                 hint="Is the base URL right?",
             )
-        decoder.said_done = True  # it came whole, so it is finished
+        decoder.saw_done = True  # it came whole, so it is finished
         events += read
 
     def _nothing(self) -> ProtocolError:
@@ -221,19 +232,19 @@ def _only_thought(events: Sequence[StreamEvent]) -> bool:
 
 
 def _says_nothing(events: Sequence[StreamEvent]) -> bool:
-    return all(isinstance(event, (Raw, Warning)) for event in events)
+    return all(isinstance(event, (Raw, WarningEvent)) for event in events)
 
 
-async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent, None]:
+async def body_events(response: HTTPResponse, body: Body) -> AsyncGenerator[StreamEvent, None]:
     """The events of an answer's body, the last of them `run_end`.
 
     What had arrived before a failure is given before the failure is raised.
     """
-    chunks, tap = answer.chunks(), wiretap(body.decoder.endpoint, body.facts())
+    chunks, tap = response.chunks(), wiretap(body.decoder.endpoint, body.head())
     if tap is not None:
         chunks = tap.chunks(chunks)
     broken: NbstreamError | None = None
-    held: bool | None = None
+    buffered: bool | None = None
     latest: list[StreamEvent] = []
     try:
         async for chunk in chunks:
@@ -241,12 +252,12 @@ async def body_events(answer: Answer, body: Body) -> AsyncGenerator[StreamEvent,
             latest = events or latest
             for event in events:
                 yield event
-            if held is None and (held := answer.silence.held_back(body.decoder.messages)):
-                yield Warning(
+            if buffered is None and (buffered := response.silence.held_back(body.decoder.messages)):
+                yield WarningEvent(
                     "buffered: the answer was held back and came all at once; "
                     "a proxy or the server buffers it"
                 )
-            if body.done or body.decoder.word is not None:
+            if body.done or body.decoder.provider_reason is not None:
                 break
         # it has said why it finished: take what follows, but do not wait for it
         clock = asyncio.get_running_loop().time

@@ -7,8 +7,8 @@ from typing import Any
 
 from nbstream.events import Citation, StreamEvent
 
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 
 
 class CohereDecoder(PayloadDecoder):
@@ -63,7 +63,7 @@ class CohereDecoder(PayloadDecoder):
         return events
 
     def _end(self, delta: dict[str, Any]) -> list[StreamEvent]:
-        self.word = delta.get("finish_reason") or self.word
+        self.provider_reason = delta.get("finish_reason") or self.provider_reason
         if delta.get("error"):
             self.fail({"error": delta["error"]})
         figures = delta.get("usage") or {}

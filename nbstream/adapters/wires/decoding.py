@@ -18,12 +18,13 @@ from nbstream.events import (
     StreamEvent,
     TextDelta,
     ThinkingDelta,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.errors import NbstreamError, ProtocolError, ProviderError
 from nbstream.events.json import decode_json
 
-from .blocks import Blocks, finish_reason
+from .blocks import Blocks
+from .figures import finish_reason
 from .inline import Piece, Splitter
 
 #: A stream with this many unreadable messages in a row is not a stream.
@@ -34,7 +35,7 @@ class PayloadDecoder:
     """Payloads of one wire format in, events out; one for each answer.
 
     A subclass writes `payload`. `done` is set when the provider says that nothing more comes, `failure`
-    when it reports an error; `word` is the provider's own finish reason.
+    when it reports an error; `provider_reason` is the provider's own finish reason.
     """
 
     source = ""
@@ -52,15 +53,15 @@ class PayloadDecoder:
         self.blocks = Blocks()
         self.done = False
         self.failure: NbstreamError | None = None
-        self.word: str | None = None
-        self.words = ""  # what the provider says about it
-        self.said_done = False  # "[DONE]", or the answer came as one whole value
+        self.provider_reason: str | None = None
+        self.finish_message = ""  # what the provider says about it
+        self.saw_done = False  # "[DONE]", or the answer came as one whole value
         self.messages = 0
         self.finished: set[int] = set()  # the choices that gave a reason, where there are several
-        self.oddities: list[StreamEvent] = []  # what is to be said after the message being read
+        self.pending_warnings: list[StreamEvent] = []  # given after the message being read
         self._splitters: dict[int, Splitter] = {}
         self._logprobs: dict[int, list[Any]] = {}  # of text that still waits for its kind
-        self._said_at: dict[
+        self._first_text_block: dict[
             int, int
         ] = {}  # the first block of text that a splitter gave, by choice
         self._garbage = 0
@@ -76,7 +77,7 @@ class PayloadDecoder:
         if not data or data.isspace():
             return ()
         if data == b"[DONE]" or data.strip() == b"[DONE]":
-            self.done = self.said_done = True
+            self.done = self.saw_done = True
             return ()
         named = not isinstance(message, bytes) and message.event == "error"
         if (named or _ERROR.match(data)) and not data.lstrip().startswith((b"{", b"[")):
@@ -97,7 +98,7 @@ class PayloadDecoder:
     def null(self) -> Iterable[StreamEvent]:
         """What to say about a message that is null."""
         self._null, told = True, self._null
-        return () if told else [Warning("a message that is null was passed over")]
+        return () if told else [WarningEvent("a message that is null was passed over")]
 
     def read(self, value: Any, whole: bool = False) -> Iterable[StreamEvent]:
         """`payload`, or `whole`, for a value whose shape nobody has checked."""
@@ -109,7 +110,7 @@ class PayloadDecoder:
             self.messages -= 1
             return self.garbage(msgspec.json.encode(value, enc_hook=repr).decode())
 
-    def say(
+    def text_events(
         self, text: str, choice: int = 0, logprobs: list[Any] | None = None
     ) -> list[StreamEvent]:
         """The events of a piece of the answer's text, reasoning in it taken apart where there may be any."""
@@ -131,8 +132,8 @@ class PayloadDecoder:
         for kind, words in pieces:
             if kind == "text":
                 made = blocks.text(words, choice, logprobs=self._logprobs.pop(choice, None))
-                if made and choice not in self._said_at:
-                    self._said_at[choice] = made[0].block  # type: ignore[union-attr]
+                if made and choice not in self._first_text_block:
+                    self._first_text_block[choice] = made[0].block  # type: ignore[union-attr]
                 events += made
             elif kind == "thinking":
                 events += blocks.thinking(words, choice)
@@ -151,7 +152,7 @@ class PayloadDecoder:
     def _again(self, kind: str, words: str, choice: int) -> list[StreamEvent]:
         """What has been said was of another kind: it is withdrawn and said anew."""
         blocks = self.blocks
-        first = self._said_at.pop(choice, None)
+        first = self._first_text_block.pop(choice, None)
         events: list[StreamEvent] = []
         if first is None and kind == "back":
             first = blocks.latest()
@@ -162,14 +163,14 @@ class PayloadDecoder:
                 Reset(first, "this was reasoning" if kind == "again" else "this was text")
             )
             blocks.new()
-        said = blocks.thinking if kind == "again" else blocks.text
-        return [*events, *said(words, choice)]
+        repeat = blocks.thinking if kind == "again" else blocks.text
+        return [*events, *repeat(words, choice)]
 
     def take(self, item: Any) -> Iterable[StreamEvent]:
         """The events of one item of a library's stream."""
         if self.convert is not None and item is not None:
             item = self.convert(item)
-        if self.word is None:
+        if self.provider_reason is None:
             return self.read(item)
         return self.late(self.read(item))
 
@@ -184,10 +185,12 @@ class PayloadDecoder:
                 value = decode_json(text, lenient=True)
             except ValueError:
                 return None, self.garbage(text)
-            self.blocks.fragile = True
+            self.blocks.split_surrogates = True
             if not self._replaced and not _is_utf8(data):
                 self._replaced = True
-                self.oddities.append(Warning("bytes that are not UTF-8 were replaced by U+FFFD"))
+                self.pending_warnings.append(
+                    WarningEvent("bytes that are not UTF-8 were replaced by U+FFFD")
+                )
         self.messages += 1
         self._garbage = 0
         return value, []
@@ -206,14 +209,14 @@ class PayloadDecoder:
             )
         text = self.endpoint.mask(text)[:1000]
         return [
-            Warning("a message that could not be read was passed over", text[:200]),
+            WarningEvent("a message that could not be read was passed over", text[:200]),
             Raw(text, source=self.source),
         ]
 
     def another(self) -> None:
         """A further answer begins in the same stream."""
-        self._another = self.word is not None
-        self.word = None
+        self._another = self.provider_reason is not None
+        self.provider_reason = None
         self.finished.clear()
 
     def late(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
@@ -227,7 +230,7 @@ class PayloadDecoder:
                 if isinstance(event, (TextDelta, ThinkingDelta, RefusalDelta))
             )
             if self._late:
-                events.insert(0, Warning("text came after the finish reason; it is kept"))
+                events.insert(0, WarningEvent("text came after the finish reason; it is kept"))
         return events
 
     def raw(self, value: Any) -> Raw:
@@ -245,7 +248,7 @@ class PayloadDecoder:
     def close(self) -> list[StreamEvent]:
         """What was waiting for more: half characters, half tags, open tool calls."""
         events: list[StreamEvent] = []
-        finished = self.word is not None and self.reason(self.word) == "stop"
+        finished = self.provider_reason is not None and self.reason(self.provider_reason) == "stop"
         for choice, splitter in self._splitters.items():
             events += self._split(splitter.end(finished), choice)
         self._splitters = {}
@@ -255,26 +258,36 @@ class PayloadDecoder:
         """The `run_end`, with the provider's own reason or none. Raises what the provider reported."""
         if self.failure is not None:
             raise self.failure
-        if self.word is None and self.said_done:
+        events = self._endings()
+        if isinstance(end := events[-1], RunEnd) and (carry := self._carry()):
+            events[-1] = msgspec.structs.replace(end, carry=carry)
+        return events
+
+    def _carry(self) -> dict[str, Any] | None:
+        """What goes back to the provider with the next request, if anything does."""
+        return None
+
+    def _endings(self) -> list[StreamEvent]:
+        if self.provider_reason is None and self.saw_done:
             return [RunEnd("tool_calls" if self.blocks.called else "unknown")]
-        if self.word is None:
+        if self.provider_reason is None:
             return [
-                Warning("the stream ended without saying that it was finished"),
+                WarningEvent("the stream ended without saying that it was finished"),
                 RunEnd("unknown", incomplete=True),
             ]
-        reason = self.reason(self.word)
+        reason = self.reason(self.provider_reason)
         if reason == "error":
             who = self.endpoint.provider or "the provider"
-            words = f": {self.words}" if self.words else ""
+            detail = f": {self.finish_message}" if self.finish_message else ""
             raise ProviderError(
-                self.endpoint.mask(f"{who} ended the answer with {self.word!r}{words}"),
+                self.endpoint.mask(f"{who} ended the answer with {self.provider_reason!r}{detail}"),
                 provider=self.endpoint.provider,
                 retryable=True,  # chance; whether anything was said before is the caller's to know
             )
-        return [RunEnd(reason, self.word)]
+        return [RunEnd(reason, self.provider_reason)]
 
-    def reason(self, word: str) -> FinishReason:
-        return finish_reason(word)
+    def reason(self, provider_reason: str) -> FinishReason:
+        return finish_reason(provider_reason)
 
 
 #: A line that is no JSON and says what went wrong, as some servers send it instead of an error event.

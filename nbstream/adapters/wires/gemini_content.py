@@ -9,22 +9,19 @@ import base64
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
     ContentPart,
     FinishReason,
-    RunEnd,
     StreamEvent,
     ThinkingDelta,
     Usage,
-    Warning,
+    WarningEvent,
 )
 
-from .blocks import finish_reason, usage
 from .decoding import PayloadDecoder
+from .figures import finish_reason, usage
 from .json_paths import PathWriter
 from .sound import samples_rate
 
@@ -67,7 +64,7 @@ class GeminiDecoder(PayloadDecoder):
             self._candidate(candidate, candidate.get("index") or position, events)
         feedback = value.get("promptFeedback") or value.get("prompt_feedback") or {}
         if blocked := feedback.get("blockReason") or feedback.get("block_reason"):
-            self.word, self._blocked = _name(blocked), True
+            self.provider_reason, self._blocked = _name(blocked), True
             message = feedback.get("blockReasonMessage") or feedback.get("block_reason_message")
             events += self.blocks.refusal(message or "")
         figures = value.get("usageMetadata") or value.get("usage_metadata")
@@ -79,12 +76,6 @@ class GeminiDecoder(PayloadDecoder):
 
     def close(self) -> list[StreamEvent]:
         return [*self._end_writing(), *super().close()]
-
-    def end(self) -> list[StreamEvent]:
-        events = super().end()
-        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
-            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
-        return events
 
     def _carry(self) -> dict[str, Any] | None:
         """The answer's parts in their order, with what Google signed of them."""
@@ -120,11 +111,11 @@ class GeminiDecoder(PayloadDecoder):
             kept["functionCall"] = call
         self._parts.append(kept)
 
-    def reason(self, word: str) -> FinishReason:
+    def reason(self, provider_reason: str) -> FinishReason:
         if self._blocked:
             return "content_filter"
         # Gemini has no word for it: an answer that ends in tool calls has finished with STOP
-        reason = finish_reason(word.removeprefix("FINISH_REASON_"))
+        reason = finish_reason(provider_reason.removeprefix("FINISH_REASON_"))
         return "tool_calls" if reason == "stop" and self.blocks.called else reason
 
     # ── generateContent ───────────────────────────────────────────────────────
@@ -136,10 +127,10 @@ class GeminiDecoder(PayloadDecoder):
                 events += self._part(part, choice)
                 if choice == 0:
                     self._keep(part)
-        word = candidate.get("finishReason") or candidate.get("finish_reason")
-        if word and (choice == 0 or self.word is None):
-            self.word = _name(word)
-        if word:
+        provider_reason = candidate.get("finishReason") or candidate.get("finish_reason")
+        if provider_reason and (choice == 0 or self.provider_reason is None):
+            self.provider_reason = _name(provider_reason)
+        if provider_reason:
             self.finished.add(choice)
             self._explained(candidate, choice, events)
         grounding = candidate.get("groundingMetadata") or candidate.get("grounding_metadata")
@@ -155,16 +146,18 @@ class GeminiDecoder(PayloadDecoder):
 
     def _explained(self, candidate: dict[str, Any], choice: int, events: list[StreamEvent]) -> None:
         """What Google says about an ending that is none: shown as a refusal, in the error, or as a warning."""
-        said = candidate.get("finishMessage") or candidate.get("finish_message")
-        if not isinstance(said, str) or not said or choice != 0:
+        finish_message = candidate.get("finishMessage") or candidate.get("finish_message")
+        if not isinstance(finish_message, str) or not finish_message or choice != 0:
             return
-        reason = self.reason(self.word or "")
+        reason = self.reason(self.provider_reason or "")
         if reason == "content_filter":
-            events += self.blocks.refusal(said)
+            events += self.blocks.refusal(finish_message)
         elif reason == "error":
-            self.words = said
+            self.finish_message = finish_message
         elif reason != "stop":
-            events.append(Warning(f"{self.endpoint.provider or 'gemini'}: {said[:300]}"))
+            events.append(
+                WarningEvent(f"{self.endpoint.provider or 'gemini'}: {finish_message[:300]}")
+            )
 
     def _part(self, part: dict[str, Any], choice: int) -> list[StreamEvent]:
         signature = part.get("thoughtSignature") or part.get("thought_signature") or ""
@@ -177,7 +170,7 @@ class GeminiDecoder(PayloadDecoder):
             events += self.blocks.thinking(text, choice, signature=signature)
             signature = ""
         if signature:
-            block = self.blocks.apart()
+            block = self.blocks.hidden()
             events.append(ThinkingDelta(block, "", signature=signature, choice=choice))
         if isinstance(text, str) and not thought:
             events += self.blocks.text(text, choice)
@@ -333,7 +326,7 @@ class GeminiDecoder(PayloadDecoder):
             self.fail(value)
         elif kind in ("interaction.completed", "interaction.complete", "interaction.failed"):
             interaction = value.get("interaction") or {}
-            self.word = str(interaction.get("status") or kind.rpartition(".")[2])
+            self.provider_reason = str(interaction.get("status") or kind.rpartition(".")[2])
             if kind.endswith("failed"):
                 self.fail({"error": interaction.get("error") or {"message": "it failed"}})
             figures = interaction.get("usage")
@@ -453,9 +446,9 @@ def _assigned(assignment: dict[str, Any]) -> Any:
     return None
 
 
-def _name(word: Any) -> str:
+def _name(provider_reason: Any) -> str:
     """An enumeration's name, also where the SDK gives an enum."""
-    return str(getattr(word, "value", word))
+    return str(getattr(provider_reason, "value", provider_reason))
 
 
 def _usage(figures: dict[str, Any]) -> Usage:

@@ -60,7 +60,7 @@ class Splitter:
         self.kept: list[str] | None = None
         self._size = 0
         self._state = self._start
-        self._held = ""
+        self._buffer = ""
         self._parsed = parsed
         self._close = self._wrap = ""
         self._fresh = False  # reasoning has begun and said nothing yet
@@ -71,14 +71,14 @@ class Splitter:
         self._spoke = False
 
     def feed(self, text: str) -> list[Piece]:
-        text, self._held = self._held + text, ""
+        text, self._buffer = self._buffer + text, ""
         return [piece for piece in self._state(text, False) if piece[1] or piece[0] != "text"]
 
     def end(self, finished: bool) -> list[Piece]:
         """What waited for more; `finished`: the model ended its answer itself."""
         if not self.watching:
             return []
-        text, self._held = self._held, ""
+        text, self._buffer = self._buffer, ""
         pieces: list[Piece] = list(self._state(text, True))
         if self._state == self._think and finished and self._spaced:
             # "<think> is a tag …": never closed, so it was the text that began with it
@@ -90,7 +90,7 @@ class Splitter:
     @property
     def quiet(self) -> bool:
         """Whether text without `<` passes as it is, and only has to be kept."""
-        return self._state == self._pass and not self._held and not self._bare
+        return self._state == self._pass and not self._buffer and not self._bare
 
     # ── states: each takes what has arrived and whether that is all ────────────
 
@@ -98,31 +98,33 @@ class Splitter:
     _bare = False
 
     def _start(self, text: str, last: bool) -> Iterator[Piece]:
-        said = text.lstrip()
-        low = said[:24].lower()
+        stripped = text.lstrip()
+        low = stripped[:24].lower()
         begun = any(t.startswith(low) for t in _STARTS if len(low) < len(t))
-        if not last and (not said or begun or (len(said) < 8 and "analysis".startswith(said))):
-            self._held = text
+        if not last and (
+            not stripped or begun or (len(stripped) < 8 and "analysis".startswith(stripped))
+        ):
+            self._buffer = text
             return
         for opener, closer in OPENERS.items():
             if low.startswith(opener) and not self._parsed:
-                self._opener = said[: len(opener)]
-                yield from self._open(said[len(opener) :], closer, last)
+                self._opener = stripped[: len(opener)]
+                yield from self._open(stripped[len(opener) :], closer, last)
                 return
         for closer in _CLOSERS:
             if low.startswith(closer):
-                yield from self._after(said[len(closer) :], last)
+                yield from self._after(stripped[len(closer) :], last)
                 return
         if low.startswith(_HARMONY):
             self._state = self._harmony
             self._channel = None
-            yield from self._harmony(said, last)
+            yield from self._harmony(stripped, last)
             return
         if self._parsed:
             self._stop()
             yield "text", text
             return
-        self._bare = said.startswith("analysis")
+        self._bare = stripped.startswith("analysis")
         self._state, self.kept = self._pass, []
         yield from self._pass(text, last)
 
@@ -143,7 +145,7 @@ class Splitter:
         at = text.lower().find(self._close)
         if at < 0:
             cut = len(text) if last else _whole(text, self._close)
-            self._held = text[cut:]
+            self._buffer = text[cut:]
             if cut:
                 self._thought.append(text[:cut])
                 yield "thinking", text[:cut]
@@ -156,25 +158,27 @@ class Splitter:
     def _after(self, text: str, last: bool) -> Iterator[Piece]:
         """Behind reasoning: more of it, or the answer without the empty lines between."""
         self._state = self._after
-        said = text.lstrip()
-        low = said[:24].lower()
+        stripped = text.lstrip()
+        low = stripped[:24].lower()
         known = (*OPENERS, *_WRAPPERS)
-        if not last and (not said or any(t.startswith(low) for t in known if len(low) < len(t))):
-            self._held = said
+        if not last and (
+            not stripped or any(t.startswith(low) for t in known if len(low) < len(t))
+        ):
+            self._buffer = stripped
             return
         for opener, closer in OPENERS.items():
             if low.startswith(opener) and not self._parsed:
-                self._opener = said[: len(opener)]
+                self._opener = stripped[: len(opener)]
                 yield "thinking", "\n\n"
-                yield from self._open(said[len(opener) :], closer, last)
+                yield from self._open(stripped[len(opener) :], closer, last)
                 return
         for opener, closer in _WRAPPERS.items():
             if low.startswith(opener):
                 self._state, self._wrap, self._fresh = self._body, closer, True
-                yield from self._body(said[len(opener) :], last)
+                yield from self._body(stripped[len(opener) :], last)
                 return
         self._stop()
-        yield "text", said
+        yield "text", stripped
 
     def _body(self, text: str, last: bool) -> Iterator[Piece]:
         if self._fresh:
@@ -186,7 +190,7 @@ class Splitter:
             yield "text", text[:at].rstrip() + text[at + len(self._wrap) :].strip()
             return
         cut = len(text) if last else _whole(text, self._wrap)
-        self._held = text[cut:]
+        self._buffer = text[cut:]
         yield "text", text[:cut]
 
     def _pass(self, text: str, last: bool) -> Iterator[Piece]:
@@ -199,7 +203,7 @@ class Splitter:
             return
         if found := _LONE.search(text):
             if found.end() == len(text) and not last:
-                self._held = text
+                self._buffer = text
                 return
             before = "".join([*self.kept, text[: found.start()]])
             if _ends_reasoning(before, text[found.end() :]):
@@ -214,7 +218,7 @@ class Splitter:
             yield "text", text
             return
         cut = len(text) if last else min(_partial(text), _whole(text, _BARE_FINAL, self._bare))
-        self._held = text[cut:]
+        self._buffer = text[cut:]
         self.kept.append(text[:cut])
         self._size += cut
         if self._size > MAX_KEPT:
@@ -240,7 +244,7 @@ class Splitter:
         rest = text[at:]
         mark = rest.rfind("<")
         if not last and mark >= 0 and any(t.startswith(rest[mark:]) for t in _TOKENS):
-            self._held = rest[mark:]
+            self._buffer = rest[mark:]
             rest = rest[:mark]
         yield from self._spoken(rest)
         if last:

@@ -9,8 +9,8 @@ import msgspec
 
 from nbstream.events import FinishReason, StreamEvent, TextDelta, ThinkingDelta
 
-from .blocks import finish_reason, usage
 from .decoding import PayloadDecoder
+from .figures import finish_reason, usage
 from .openai_chat import media
 
 
@@ -42,16 +42,16 @@ class OllamaDecoder(PayloadDecoder):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return super().decode(message)
         blocks = self.blocks
-        said = line.message
-        if line.done or blocks.fragile or (said.thinking and said.content):
+        delta = line.message
+        if line.done or blocks.split_surrogates or (delta.thinking and delta.content):
             return super().decode(message)
         self.messages += 1
-        if said.content:
+        if delta.content:
             if self.inline:
-                return self.say(said.content)
-            return (TextDelta(blocks.block("text"), said.content),)
-        if said.thinking:
-            return (ThinkingDelta(blocks.block("thinking"), said.thinking),)
+                return self.text_events(delta.content)
+            return (TextDelta(blocks.block("text"), delta.content),)
+        if delta.thinking:
+            return (ThinkingDelta(blocks.block("thinking"), delta.thinking),)
         return ()
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
@@ -62,28 +62,34 @@ class OllamaDecoder(PayloadDecoder):
         if isinstance(message, dict):
             thinking = message.get("thinking") or message.get("reasoning_content") or ""
             events += self.blocks.thinking(thinking)
-            events += self.say(message.get("content") or "", logprobs=value.get("logprobs") or None)
+            events += self.text_events(
+                message.get("content") or "", logprobs=value.get("logprobs") or None
+            )
             for call in message.get("tool_calls") or ():
                 events += self._call(call)
             for image in message.get("images") or ():
                 events.append(media(self.blocks.new(), f"data:image/png;base64,{image}"))
         elif isinstance(value.get("response"), str):
             events += self.blocks.thinking(value.get("thinking") or "")
-            events += self.say(value["response"])
+            events += self.text_events(value["response"])
             if isinstance(image := value.get("image"), str):
                 events.append(media(self.blocks.new(), f"data:image/png;base64,{image}"))
         if value.get("error"):
             self.fail(value)
         elif value.get("done"):
-            self.word = value.get("done_reason") or "stop"
+            self.provider_reason = value.get("done_reason") or "stop"
             events += self._count(value)
         elif not events and message is None and "response" not in value:
             events.append(self.raw(value))
         return events
 
-    def reason(self, word: str) -> FinishReason:
+    def reason(self, provider_reason: str) -> FinishReason:
         # Ollama has no word for it: a turn that ends in tool calls is done for "stop"
-        return "tool_calls" if word == "stop" and self.blocks.called else finish_reason(word)
+        return (
+            "tool_calls"
+            if provider_reason == "stop" and self.blocks.called
+            else finish_reason(provider_reason)
+        )
 
     def _call(self, call: Any) -> list[StreamEvent]:
         function = call.get("function") if isinstance(call, dict) else None

@@ -15,15 +15,14 @@ from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
     ContentPart,
-    RunEnd,
     StreamEvent,
     TextDelta,
     ThinkingDelta,
     Usage,
 )
 
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 from .sdk import plain, plain_deep
 
 
@@ -91,7 +90,7 @@ class ChatDecoder(PayloadDecoder):
         content = delta.content
         thinking = delta.reasoning_content or delta.reasoning
         blocks = self.blocks
-        if blocks.fragile or (content and thinking):
+        if blocks.split_surrogates or (content and thinking):
             self._block = None
             if thinking and not self._thinking_field:
                 self._thinking_field = (
@@ -99,16 +98,16 @@ class ChatDecoder(PayloadDecoder):
                 )
             return [
                 *blocks.thinking(thinking or "", choice.index),
-                *self.say(content or "", choice.index),
+                *self.text_events(content or "", choice.index),
             ]
         if content:
             if self.inline:
                 kept = self._kept
                 if kept is None or choice.index or "<" in content:
-                    return self.say(content, choice.index)
+                    return self.text_events(content, choice.index)
                 kept.append(content)
             elif choice.index:
-                return self.say(content, choice.index)
+                return self.text_events(content, choice.index)
             if (block := self._block) is None:
                 block = self._block = blocks.block("text")
             return (TextDelta(block, content),)
@@ -132,8 +131,8 @@ class ChatDecoder(PayloadDecoder):
             (choice,) = fields["choices"]
             inner = choice.__dict__
             delta = inner["delta"]
-            said = delta.__dict__
-            content = said["content"]
+            fields = delta.__dict__
+            content = fields["content"]
         except (AttributeError, KeyError, TypeError, ValueError):
             return PayloadDecoder.read(self, plain_deep(plain(item)))
         if (
@@ -143,18 +142,18 @@ class ChatDecoder(PayloadDecoder):
             or inner.get("logprobs") is not None
             or delta.__pydantic_extra__
             or (extra and not extra.keys().isdisjoint(_EXTRAS))
-            or said.get("tool_calls") is not None
-            or said.get("refusal") is not None
-            or said.get("function_call") is not None
+            or fields.get("tool_calls") is not None
+            or fields.get("refusal") is not None
+            or fields.get("function_call") is not None
         ):
             return self.read(plain(item))
-        return self.say(content, inner.get("index") or 0)
+        return self.text_events(content, inner.get("index") or 0)
 
-    def say(
+    def text_events(
         self, text: str, choice: int = 0, logprobs: list[Any] | None = None
     ) -> list[StreamEvent]:
         self._block = None
-        events = super().say(text, choice, logprobs)
+        events = super().text_events(text, choice, logprobs)
         if self.inline:
             self._kept = None
             only = self._splitters.get(0) if len(self._splitters) == 1 else None
@@ -196,20 +195,18 @@ class ChatDecoder(PayloadDecoder):
         if isinstance(delta, dict):
             self._delta(delta, number, logprobs, events)
         elif isinstance(text := choice.get("text"), str):
-            events += self.say(text, number, logprobs)
-        word = choice.get("finish_reason")
-        if isinstance(word, str) and word and (number == 0 or self.word is None):
-            self.word = word
-        if word:
+            events += self.text_events(text, number, logprobs)
+        provider_reason = choice.get("finish_reason")
+        if (
+            isinstance(provider_reason, str)
+            and provider_reason
+            and (number == 0 or self.provider_reason is None)
+        ):
+            self.provider_reason = provider_reason
+        if provider_reason:
             self.finished.add(number)
         if error := choice.get("error"):
             self.fail({"error": error})
-
-    def end(self) -> list[StreamEvent]:
-        events = super().end()
-        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
-            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
-        return events
 
     def _carry(self) -> dict[str, Any] | None:
         field = self._thinking_field if self.blocks.called else ""
@@ -236,7 +233,7 @@ class ChatDecoder(PayloadDecoder):
         self._thinking(delta, choice, events)
         content = delta.get("content")
         if isinstance(content, str):
-            events += self.say(content, choice, logprobs)
+            events += self.text_events(content, choice, logprobs)
         elif isinstance(content, list):
             for part in content:
                 self._part(part, choice, events)
@@ -307,11 +304,11 @@ class ChatDecoder(PayloadDecoder):
 
     def _part(self, part: Any, choice: int, events: list[StreamEvent]) -> None:
         if isinstance(part, str):
-            events += self.say(part, choice)
+            events += self.text_events(part, choice)
             return
         kind = part.get("type") if isinstance(part, dict) else None
         if kind in ("text", "output_text"):
-            events += self.say(part.get("text") or "", choice)
+            events += self.text_events(part.get("text") or "", choice)
         elif kind in ("thinking", "reasoning"):
             inner = part.get("thinking") or part.get("summary") or part.get("text") or ()
             pieces = [inner] if isinstance(inner, str) else inner

@@ -8,23 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from nbstream.adapters.transport.failures import Endpoint
 from nbstream.events import (
     Citation,
     ContentPart,
     FinishReason,
-    RunEnd,
     StreamEvent,
     ToolApproval,
     ToolProgress,
-    Warning,
+    WarningEvent,
 )
 from nbstream.events.json import decode_json
 
-from .blocks import COMPACTED, finish_reason
+from .blocks import COMPACTED
 from .decoding import PayloadDecoder
+from .figures import finish_reason
 from .json_paths import PathWriter
 from .openai_chat import chat_usage
 from .response_calls import APPROVAL, call_arguments, is_call, server_side
@@ -37,7 +35,7 @@ class ResponsesDecoder(PayloadDecoder):
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
         super().__init__(endpoint)
-        self._said: set[Any] = set()  # parts whose text came in pieces
+        self._streamed: set[Any] = set()  # parts whose text came in pieces
         self._shells: dict[Any, list[int]] = {}
         self._words: list[str] = []  # of the user, in a realtime session
         self._response = 0
@@ -54,9 +52,73 @@ class ResponsesDecoder(PayloadDecoder):
         if not isinstance(value, dict):
             return [self.raw(value)]
         kind = value.get("type") or ""
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            return handler(self, value) or ()
+        match kind:
+            case "response.output_text.delta":
+                return self._text(value)
+            case (
+                "response.reasoning_summary_text.delta"
+                | "response.reasoning_text.delta"
+                | "response.reasoning_summary.delta"
+                | "response.reasoning.delta"
+            ):
+                return self._thinking(value)
+            case (
+                "response.function_call_arguments.delta"
+                | "response.mcp_call_arguments.delta"
+                | "response.custom_tool_call_input.delta"
+                | "response.code_interpreter_call_code.delta"
+            ):
+                return self._arguments(value)
+            case "response.created":
+                self._created(value)
+                return ()
+            case "response.output_text.done":
+                return self._text_done(value)
+            case "response.output_text.annotation.added":
+                return self._annotation(value)
+            case "response.reasoning_summary_text.done" | "response.reasoning_text.done":
+                return self._thinking_done(value)
+            case "response.refusal.delta":
+                return self._refusal(value)
+            case "response.refusal.done":
+                return self._refusal_done(value)
+            case "response.output_item.added":
+                return self._item_added(value)
+            case "response.output_item.done":
+                return self._item_done(value)
+            case (
+                "response.function_call_arguments.done"
+                | "response.mcp_call_arguments.done"
+                | "response.custom_tool_call_input.done"
+                | "response.code_interpreter_call_code.done"
+            ):
+                return self._arguments_done(value)
+            case "response.shell_call_command.delta":
+                return self._shell_command(value)
+            case "response.apply_patch_call_operation_diff.delta":
+                return self._patch(value)
+            case (
+                "response.shell_call_output_content.delta"
+                | "response.image_generation_call.partial_image"
+            ):
+                return self._progress(value)
+            case "response.audio.delta" | "session.output_audio.delta":
+                self._sound(value)
+                return ()
+            case "response.audio.transcript.delta" | "session.output_transcript.delta":
+                return self._spoken(value)
+            case "response.mcp_list_tools.failed":
+                return self._mcp_failed(value)
+            case "response.completed" | "response.incomplete" | "response.failed" | "response.done":
+                return self._ended(value)
+            case "error":
+                self._error(value)
+                return ()
+            case "session.input_transcript.delta":
+                return self._heard(value)
+            case "session.closed":
+                self._closed(value)
+                return ()
         if kind in _SILENT or kind.endswith(_SILENT_ENDS):
             return ()
         if value.get("error") and not kind.startswith("response."):
@@ -73,9 +135,13 @@ class ResponsesDecoder(PayloadDecoder):
             events += self._item_added(event) + self._item_done(event)
         return [*events, *self._ended({"response": value})]
 
-    def reason(self, word: str) -> FinishReason:
+    def reason(self, provider_reason: str) -> FinishReason:
         # the API has no word for it: a response that ends in tool calls is "completed"
-        return "tool_calls" if word == "completed" and self.blocks.called else finish_reason(word)
+        return (
+            "tool_calls"
+            if provider_reason == "completed" and self.blocks.called
+            else finish_reason(provider_reason)
+        )
 
     # ── text, thinking, refusal ───────────────────────────────────────────────
 
@@ -85,33 +151,33 @@ class ResponsesDecoder(PayloadDecoder):
             if self._message is not None and value.get("delta"):
                 self.blocks.message()
             self._message = key[0]
-        self._said.add(key)
+        self._streamed.add(key)
         return self.blocks.text(_delta(value), key=key, logprobs=value.get("logprobs") or None)
 
     def _text_done(self, value: dict[str, Any]) -> list[StreamEvent]:
         return (
             []
-            if self._part(value) in self._said
+            if self._part(value) in self._streamed
             else self._text({**value, "delta": value.get("text")})
         )
 
     def _thinking(self, value: dict[str, Any]) -> list[StreamEvent]:
         key = self._part(value)
-        self._said.add(key)
+        self._streamed.add(key)
         return self.blocks.thinking(_delta(value), key=key)
 
     def _thinking_done(self, value: dict[str, Any]) -> list[StreamEvent]:
-        if self._part(value) in self._said:
+        if self._part(value) in self._streamed:
             return []
         return self._thinking({**value, "delta": value.get("text")})
 
     def _refusal(self, value: dict[str, Any]) -> list[StreamEvent]:
         key = self._part(value)
-        self._said.add(key)
+        self._streamed.add(key)
         return self.blocks.refusal(_delta(value), key=key)
 
     def _refusal_done(self, value: dict[str, Any]) -> list[StreamEvent]:
-        if self._part(value) in self._said:
+        if self._part(value) in self._streamed:
             return []
         return self._refusal({**value, "delta": value.get("refusal")})
 
@@ -175,7 +241,7 @@ class ResponsesDecoder(PayloadDecoder):
         if kind == "mcp_list_tools":
             return self._tools_listed(value, item)
         if kind == "compaction":
-            return [Warning(COMPACTED)]
+            return [WarningEvent(COMPACTED)]
         return [self.raw(value)]
 
     def _tools_listed(self, value: dict[str, Any], item: dict[str, Any]) -> list[StreamEvent]:
@@ -229,7 +295,7 @@ class ResponsesDecoder(PayloadDecoder):
         events: list[StreamEvent] = []
         for n, part in enumerate(item.get("content") or ()):
             place = {"output_index": value.get("output_index"), "content_index": n}
-            if self._part(place) in self._said or not isinstance(part, dict):
+            if self._part(place) in self._streamed or not isinstance(part, dict):
                 continue
             if part.get("type") == "refusal":
                 events += self._refusal({**place, "delta": part.get("refusal")})
@@ -245,7 +311,7 @@ class ResponsesDecoder(PayloadDecoder):
         for name, position in (("summary", "summary_index"), ("content", "content_index")):
             for n, part in enumerate(item.get(name) or ()):
                 place = {"output_index": value.get("output_index"), position: n}
-                if self._part(place) not in self._said and isinstance(part, dict):
+                if self._part(place) not in self._streamed and isinstance(part, dict):
                     events += self._thinking({**place, "delta": part.get("text")})
         if sealed := item.get("encrypted_content"):
             key = (self._place(value), "s", 0)
@@ -307,13 +373,7 @@ class ResponsesDecoder(PayloadDecoder):
             return events
         self._over = True
         details = response.get("incomplete_details") or {}
-        self.word = details.get("reason") or status or "completed"
-        return events
-
-    def end(self) -> list[StreamEvent]:
-        events = super().end()
-        if isinstance(events[-1], RunEnd) and (carry := self._carry()):
-            events[-1] = msgspec.structs.replace(events[-1], carry=carry)
+        self.provider_reason = details.get("reason") or status or "completed"
         return events
 
     def _carry(self) -> dict[str, Any] | None:
@@ -354,7 +414,7 @@ class ResponsesDecoder(PayloadDecoder):
         return [*heard, *super().close()]
 
     def _closed(self, value: dict[str, Any]) -> None:
-        self.word = "completed"
+        self.provider_reason = "completed"
 
     def _created(self, value: dict[str, Any]) -> None:
         # some servers repeat it before every delta; agents send one response after the other
@@ -376,7 +436,9 @@ class ResponsesDecoder(PayloadDecoder):
         return (self._place(value), "c", value.get("content_index", 0))
 
     def _mcp_failed(self, value: dict[str, Any]) -> list[StreamEvent]:
-        return [Warning("an MCP server could not list its tools", str(value.get("item_id", "")))]
+        return [
+            WarningEvent("an MCP server could not list its tools", str(value.get("item_id", "")))
+        ]
 
 
 _HEARD = "input_transcript"
@@ -395,47 +457,6 @@ def _delta(value: dict[str, Any]) -> str:
     delta = value.get("delta")
     return delta if isinstance(delta, str) else ""
 
-
-_HANDLERS: dict[str, Any] = {
-    "response.created": ResponsesDecoder._created,
-    "response.output_text.delta": ResponsesDecoder._text,
-    "response.output_text.done": ResponsesDecoder._text_done,
-    "response.output_text.annotation.added": ResponsesDecoder._annotation,
-    "response.reasoning_summary_text.delta": ResponsesDecoder._thinking,
-    "response.reasoning_summary_text.done": ResponsesDecoder._thinking_done,
-    "response.reasoning_text.delta": ResponsesDecoder._thinking,
-    "response.reasoning_text.done": ResponsesDecoder._thinking_done,
-    "response.reasoning_summary.delta": ResponsesDecoder._thinking,
-    "response.reasoning.delta": ResponsesDecoder._thinking,
-    "response.refusal.delta": ResponsesDecoder._refusal,
-    "response.refusal.done": ResponsesDecoder._refusal_done,
-    "response.output_item.added": ResponsesDecoder._item_added,
-    "response.output_item.done": ResponsesDecoder._item_done,
-    "response.function_call_arguments.delta": ResponsesDecoder._arguments,
-    "response.function_call_arguments.done": ResponsesDecoder._arguments_done,
-    "response.mcp_call_arguments.delta": ResponsesDecoder._arguments,
-    "response.mcp_call_arguments.done": ResponsesDecoder._arguments_done,
-    "response.custom_tool_call_input.delta": ResponsesDecoder._arguments,
-    "response.custom_tool_call_input.done": ResponsesDecoder._arguments_done,
-    "response.code_interpreter_call_code.delta": ResponsesDecoder._arguments,
-    "response.code_interpreter_call_code.done": ResponsesDecoder._arguments_done,
-    "response.shell_call_command.delta": ResponsesDecoder._shell_command,
-    "response.apply_patch_call_operation_diff.delta": ResponsesDecoder._patch,
-    "response.shell_call_output_content.delta": ResponsesDecoder._progress,
-    "response.image_generation_call.partial_image": ResponsesDecoder._progress,
-    "response.audio.delta": ResponsesDecoder._sound,
-    "response.audio.transcript.delta": ResponsesDecoder._spoken,
-    "response.mcp_list_tools.failed": ResponsesDecoder._mcp_failed,
-    "response.completed": ResponsesDecoder._ended,
-    "response.incomplete": ResponsesDecoder._ended,
-    "response.failed": ResponsesDecoder._ended,
-    "response.done": ResponsesDecoder._ended,
-    "error": ResponsesDecoder._error,
-    "session.input_transcript.delta": ResponsesDecoder._heard,
-    "session.output_transcript.delta": ResponsesDecoder._spoken,
-    "session.output_audio.delta": ResponsesDecoder._sound,
-    "session.closed": ResponsesDecoder._closed,
-}
 
 #: Events that say nothing the others do not say.
 _SILENT = {

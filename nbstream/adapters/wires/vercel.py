@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbstream.adapters.transport.failures import Endpoint
-from nbstream.events import Citation, Reset, StreamEvent, ToolApproval, ToolProgress, Warning
+from nbstream.events import Citation, Reset, StreamEvent, ToolApproval, ToolProgress, WarningEvent
 
-from .blocks import usage
 from .decoding import PayloadDecoder
+from .figures import usage
 from .openai_chat import media
 
 
@@ -25,9 +25,50 @@ class VercelDecoder(PayloadDecoder):
 
     def payload(self, value: Any) -> Iterable[StreamEvent]:
         kind = value.get("type") or ""
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            return handler(self, value) or ()
+        match kind:
+            case "text-delta":
+                return self._text(value)
+            case "reasoning-delta":
+                return self._thinking(value)
+            case "tool-input-start" | "tool-input-delta":
+                return self._call(value)
+            case "tool-input-available" | "tool-call":
+                return self._call_ready(value)
+            case "tool-input-end":
+                return self._input_end(value)
+            case "tool-input-error":
+                return self._input_error(value)
+            case "tool-output-available" | "tool-result":
+                return self._output(value)
+            case "tool-output-error" | "tool-error":
+                return self._output_error(value)
+            case "tool-output-denied":
+                return self._denied(value)
+            case "tool-approval-request":
+                return self._approval(value)
+            case "source-url" | "source-document" | "source":
+                return self._source(value)
+            case "file":
+                return self._file(value)
+            case "start-step":
+                self._step_start(value)
+                return ()
+            case "reset-step":
+                return self._reset(value)
+            case "finish-step":
+                return self._finish_step(value)
+            case "finish":
+                return self._finish(value)
+            case "message-metadata":
+                return self._metadata(value)
+            case "abort":
+                self._abort(value)
+                return ()
+            case "error":
+                self._error(value)
+                return ()
+            case "stream-start":
+                return self._warned(value)
         return () if kind in _SILENT else [self.raw(value)]
 
     def _text(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -105,12 +146,12 @@ class VercelDecoder(PayloadDecoder):
         reason = value.get("finishReason")
         if isinstance(reason, dict):
             reason = reason.get("raw") or reason.get("unified")
-        self.word = reason or self.word or "finish"
+        self.provider_reason = reason or self.provider_reason or "finish"
         return self._metadata(value)
 
     def _finish_step(self, value: dict[str, Any]) -> list[StreamEvent]:
         reason = value.get("finishReason")
-        self.word = reason if isinstance(reason, str) else self.word
+        self.provider_reason = reason if isinstance(reason, str) else self.provider_reason
         return self._metadata(value)
 
     def _metadata(self, value: dict[str, Any]) -> list[StreamEvent]:
@@ -137,14 +178,16 @@ class VercelDecoder(PayloadDecoder):
         ]
 
     def _abort(self, value: dict[str, Any]) -> None:
-        self.word = "abort"
+        self.provider_reason = "abort"
 
     def _error(self, value: dict[str, Any]) -> None:
-        said = value.get("errorText") or value.get("error")
-        self.fail({"error": said if isinstance(said, (str, dict)) else {"message": str(said)}})
+        error = value.get("errorText") or value.get("error")
+        self.fail({"error": error if isinstance(error, (str, dict)) else {"message": str(error)}})
 
     def _warned(self, value: dict[str, Any]) -> list[StreamEvent]:
-        return [Warning("the provider warns", str(w)[:500]) for w in value.get("warnings") or ()]
+        return [
+            WarningEvent("the provider warns", str(w)[:500]) for w in value.get("warnings") or ()
+        ]
 
 
 def _delta(value: dict[str, Any]) -> str:
@@ -155,34 +198,6 @@ def _call_id(value: dict[str, Any]) -> str:
     return value.get("toolCallId") or value.get("id") or ""
 
 
-_HANDLERS: dict[str, Any] = {
-    "text-delta": VercelDecoder._text,
-    "reasoning-delta": VercelDecoder._thinking,
-    "tool-input-start": VercelDecoder._call,
-    "tool-input-delta": VercelDecoder._call,
-    "tool-input-available": VercelDecoder._call_ready,
-    "tool-input-end": VercelDecoder._input_end,
-    "tool-input-error": VercelDecoder._input_error,
-    "tool-call": VercelDecoder._call_ready,
-    "tool-output-available": VercelDecoder._output,
-    "tool-result": VercelDecoder._output,
-    "tool-output-error": VercelDecoder._output_error,
-    "tool-error": VercelDecoder._output_error,
-    "tool-output-denied": VercelDecoder._denied,
-    "tool-approval-request": VercelDecoder._approval,
-    "source-url": VercelDecoder._source,
-    "source-document": VercelDecoder._source,
-    "source": VercelDecoder._source,
-    "file": VercelDecoder._file,
-    "start-step": VercelDecoder._step_start,
-    "reset-step": VercelDecoder._reset,
-    "finish-step": VercelDecoder._finish_step,
-    "finish": VercelDecoder._finish,
-    "message-metadata": VercelDecoder._metadata,
-    "abort": VercelDecoder._abort,
-    "error": VercelDecoder._error,
-    "stream-start": VercelDecoder._warned,
-}
 _SILENT = {
     "start",
     "text-start",

@@ -1,4 +1,4 @@
-"""The speed chart as a still picture: what stays in a saved notebook. Readable on light and dark pages."""
+"""The speed chart as an SVG image: what stays in a saved notebook. Readable on light and dark pages."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def chart_html(runs: Sequence[tuple[str, Metrics, Transcript | None]], style: st
     if not drawn:
         return Markup("")
     source = b64encode(speed_svg(drawn).encode()).decode()
-    said = "; ".join(_words(name, metrics) for name, metrics, _ in drawn)
+    summary = "; ".join(_words(name, metrics) for name, metrics, _ in drawn)
     return Markup(
         '<details style="{}"><summary>Speed</summary>'
         '<img style="max-width:100%" alt="{}" src="data:image/svg+xml;base64,{}"></details>'
-    ).format(style, said, source)
+    ).format(style, summary, source)
 
 
 def speed_svg(runs: Sequence[tuple[str, Metrics, Transcript | None]]) -> str:

@@ -11,7 +11,7 @@ from nbstream.events import RunEnd, RunStart, TextDelta, stamp
 from nbstream.fold.metrics import Metrics
 from nbstream.fold.transcript import Transcript
 from nbstream.logs.recording import read_recording
-from nbstream.render.picture import chart_html, curve, speed_svg
+from nbstream.render.chart import chart_html, curve, speed_svg
 from nbstream.render.saved import to_html
 
 TAPES = Path(__file__).parent / "tapes"
