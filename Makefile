@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATIC := nbstream/static
 BUNDLE := $(STATIC)/nbstream.js
+LABEXTENSION := $(VENV)/share/jupyter/labextensions/nbstream
 NODE_MODULES := js/node_modules/.package-lock.json
 IPYKERNEL6 := $(VENV)/ipykernel6
 SDKS := $(VENV)/sdks
@@ -16,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo check test python lint format build bench lock clean
 
-demo: $(VENV)/.demo $(BUNDLE)
+demo: $(LABEXTENSION)
 	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB_ARGS)
 
 # In two minutes: lint, types, and the tests that need no browser, no kernel and no server of others.
@@ -89,5 +90,10 @@ $(NODE_MODULES): js/package-lock.json
 	cd js && npm ci
 	@touch $@
 
-$(BUNDLE): $(NODE_MODULES) js/build.mjs $(shell find js/src -type f)
+$(BUNDLE): $(NODE_MODULES) js/build.mjs $(shell find js/src js/lab -type f)
 	cd js && npm run build
+
+# A wheel's installation copies it; here it changes with the code.
+$(LABEXTENSION): $(VENV)/.demo $(BUNDLE)
+	@rm -rf $@ && mkdir -p $(@D)
+	ln -s $(CURDIR)/build/labextension $@

@@ -1,4 +1,4 @@
-"""Build hook: bundles js/ into nbstream/static/ for wheels, sdists and editable installs."""
+"""Build hook: bundles js/ into nbstream/static/ and build/labextension/, for all that is built from here."""
 
 import os
 import shutil

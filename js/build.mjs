@@ -1,5 +1,6 @@
-// Bundles the front end into nbstream/static/: `node build.mjs [--watch]`.
-import { readFileSync } from "node:fs";
+// Bundles the front end into nbstream/static/, and the JupyterLab extension into build/labextension/:
+// `node build.mjs [--watch]`.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -7,6 +8,7 @@ import { build, context } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../nbstream/static");
+const lab = join(here, "../build/labextension");
 
 /** What is not in the first load. */
 const modules = {
@@ -24,6 +26,23 @@ const printSizes = {
         const kb = (n) => `${(n / 1000).toFixed(1)} kB`;
         console.log(`${basename(file)}  ${kb(bytes.length)}  gzip ${kb(gzipSync(bytes).length)}`);
       }
+    });
+  },
+};
+
+/** Says in which file JupyterLab finds the extension: the name changes with what is in it. */
+const describeExtension = {
+  name: "package.json",
+  setup(build) {
+    build.onEnd((result) => {
+      const [file] = Object.keys(result.metafile?.outputs ?? {});
+      if (file === undefined) return;
+      const _build = { load: `static/${basename(file)}`, extension: "./extension" };
+      const version = readFileSync(join(here, "../nbstream/_version.py"), "utf8").match(
+        /"(.+)"/,
+      )[1];
+      const about = { name: "nbstream", version, license: "BSD-3-Clause", jupyterlab: { _build } };
+      writeFileSync(join(lab, "package.json"), `${JSON.stringify(about, null, 2)}\n`);
     });
   },
 };
@@ -72,7 +91,18 @@ const builds = [
     format: "esm",
   })),
   { ...shared, entryPoints: ["src/entries/nbstream.css"], outfile: join(out, "nbstream.css") },
+  {
+    ...shared,
+    entryPoints: { remoteEntry: "lab/index.ts" },
+    entryNames: "[name].[hash]",
+    outdir: join(lab, "static"),
+    format: "iife",
+    plugins: [printSizes, describeExtension],
+  },
 ];
+
+rmSync(lab, { recursive: true, force: true });
+mkdirSync(lab, { recursive: true });
 
 if (process.argv.includes("--watch")) {
   for (const options of builds) await (await context(options)).watch();

@@ -62,7 +62,7 @@ FILES = {
     "SavedPage".split(),
     "frames": "Measured Frame Grow Frames Beat History Ack Seen FromKernel Point Points Clear ChartMessage "
     "Bundle Module Posts RuntimeMessage".split(),
-    "requests": "Hello Stop AskHistory Watch Unseen Approve AskPoints AskBundle AskModule Ready Rerun PickWinner Open "
+    "requests": "Hello Stop AskHistory Watch Unseen Approve AskPoints AskBundle AskForms AskModule Ready Rerun PickWinner Open "
     "ToKernel RuntimeRequest GroupRequest BatchRequest".split(),
 }
 

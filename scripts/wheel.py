@@ -16,6 +16,7 @@ NEEDED = (
     "nbstream/static/nbstream.js",
     "nbstream/static/saved.js",
 )
+EXTENSION = ".data/data/share/jupyter/labextensions/nbstream/static/remoteEntry."
 FOREIGN = ("tests/", "bench/", "js/", "docs/", "scripts/")
 
 
@@ -26,6 +27,8 @@ def flaws(wheel: Path) -> list[str]:
     found = [f"{name} is missing" for name in NEEDED if name not in size]
     found += [f"{name} is empty" for name in NEEDED if size.get(name) == 0 and "typed" not in name]
     found += [f"{name} does not belong there" for name in size if name.startswith(FOREIGN)]
+    if not any(EXTENSION in name for name in size):
+        found.append("the JupyterLab extension is missing")
     if not any(name.endswith("/licenses/LICENSE") for name in size):
         found.append("the licence is missing")
     return found

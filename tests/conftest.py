@@ -24,7 +24,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 #: Folders and files that take a browser, a kernel, a server of others or an installation: `make check`
 #: leaves them to `make test`.
 SLOW = frozenset(
-    """e2e sdks third_party test_aimock test_cell test_chats test_docs test_exports test_headless test_magic test_package
+    """e2e sdks third_party test_aimock test_cell test_chaos test_chats test_docs test_exports test_headless test_magic test_package
     test_quickstart test_terminal""".split()
 )
 

@@ -44,8 +44,15 @@ class TestKernel:
         self.shown: dict[str, dict[str, Any]] = {}
         self.manager, self.client = start_new_kernel(60, "python3", **options)
 
-    def start(self, code: str) -> str:
-        return self.client.execute(code)
+    def start(self, code: str, cell: str = "") -> str:
+        """Starts a cell; one that has an id is a person's notebook's, else a program runs it."""
+        session, content = (
+            self.client.session,
+            {"code": code, "silent": False, "stop_on_error": True},
+        )
+        message = session.msg("execute_request", content, metadata={"cellId": cell} if cell else {})
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
 
     def finish(self, message_id: str, timeout: float = 60) -> Cell:
         """What the cell of `message_id` gave, once it is done."""
@@ -75,8 +82,8 @@ class TestKernel:
                 cell.status = reply["content"]["status"]
                 return cell
 
-    def run(self, code: str, timeout: float = 60) -> Cell:
-        return self.finish(self.start(code), timeout)
+    def run(self, code: str, timeout: float = 60, cell: str = "") -> Cell:
+        return self.finish(self.start(code, cell), timeout)
 
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -83,3 +84,12 @@ def test_nothing_waits_for_a_browser(shell):
     cell = shell.run("%%stream demo --max-tokens 20\nhello")
     assert cell.status == "ok"
     assert "truncated" in cell.result
+
+
+def test_an_interrupt_of_a_program_that_waits_for_an_answer_stops_the_run_alone(shell):
+    source = "async def slow():\n    while True:\n        yield 'x '\n        await asyncio.sleep(0.05)\n"
+    started = shell.start(source + "s = nb.show(slow())")
+    time.sleep(1)
+    shell.interrupt()
+    shell.finish(started, timeout=20)
+    assert shell.run("print(s.status)").printed == "stopped\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -114,6 +115,19 @@ def run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_wheel_is_whole(wheel):
     assert flaws(wheel) == []
+
+
+def test_jupyterlab_finds_the_extension(clean):
+    (home,) = clean.rglob("share/jupyter")
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter", "labextension", "list"],
+        env={**os.environ, "JUPYTER_PATH": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = re.sub(r"\x1b\[\d*m", "", done.stdout + done.stderr)
+    assert re.search(r"^\s*nbstream v\S+ enabled OK", said, re.MULTILINE), said
 
 
 def test_mypy_sees_the_types(clean):

@@ -6,7 +6,10 @@ This is nbclient, papermill, `jupyter execute`, nbconvert. In front of a person 
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from inspect import isawaitable
 from typing import Any, Protocol
 
@@ -67,10 +70,32 @@ def prepare() -> None:
 
 async def _settled() -> None:
     try:
-        while _waiting():  # noqa: ASYNC110 (outputs settle on other threads)
-            await asyncio.sleep(_INTERVAL)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+        with _interrupts() as interrupted:
+            while _waiting() and not interrupted():  # noqa: ASYNC110 (outputs settle on other threads)
+                await asyncio.sleep(_INTERVAL)
+            if interrupted():
+                _release()
+    except asyncio.CancelledError:
         _release()
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Tells whether an interrupt came. The cell is over: one that is raised would end the kernel's loop."""
+    came = False
+
+    def mark(*_: Any) -> None:
+        nonlocal came
+        came = True
+
+    if threading.current_thread() is not threading.main_thread():  # where none is heard
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, mark)
+    try:
+        yield lambda: came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _block_this_cell() -> None:

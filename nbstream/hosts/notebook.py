@@ -9,7 +9,6 @@ from nbstream.batches.batch import StreamBatch
 from nbstream.batches.group import StreamGroup
 from nbstream.fold.transcript import Transcript
 from nbstream.render.response import Response
-from nbstream.render.saved import to_html, to_markdown, to_text
 from nbstream.runs.stream import Stream
 from nbstream.widgets.options import options_for
 
@@ -71,27 +70,7 @@ def _stream(stream: Stream, options: dict[str, Any]) -> None:
     background = options.pop("background", False)
     options = options_for(stream, options)
     view = StreamView(stream, **options)
-    uid, transcript, metrics, begun = view.uid, stream.transcript, stream.metrics, repr(stream)
-
-    def forms() -> dict[str, Any]:
-        # As it begins, programs that log what cells show have one line of it.
-        nonlocal begun
-        text, begun = begun if begun and not transcript.finish_reason else to_text(transcript), ""
-        return {
-            "text/html": to_html(
-                transcript,
-                metrics,
-                uid=uid,
-                format=options.get("format", "markdown"),
-                thinking=options.get("thinking") != "hidden",
-                note=options.get("note", ""),
-                chart=options.get("chart") is not False,
-            ),
-            "text/markdown": to_markdown(transcript),
-            "text/plain": text,
-        }
-
-    output = Output(view, forms)
+    output = Output(view)
     output.show(background=background)
     _mark(stream)
     _replace_views(view)
@@ -108,7 +87,7 @@ def _group(group: StreamGroup, options: dict[str, Any]) -> None:
     from .output import Output
 
     view = GroupView(group)
-    output = Output(view, view.forms)
+    output = Output(view)
     output.show(background=options.get("background", False))
     for stream in group.streams:
         _mark(stream)
@@ -125,7 +104,7 @@ def _batch(batch: StreamBatch) -> None:
     from .output import Output
 
     view = BatchView(batch)
-    output = Output(view, view.forms)
+    output = Output(view)
     output.show()
     _replace_views(view)
     view.when_ended(output.freeze)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+import weakref
 from contextlib import suppress
 from typing import Any
 
@@ -33,14 +33,14 @@ class Output:
     the forms until the end.
     """
 
-    def __init__(self, view: PageWidget, forms: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, view: PageWidget) -> None:
         self._view: PageWidget | None = view
-        self._forms: Callable[[], dict[str, Any]] | None = forms
+        self._weak = weakref.ref(view)
         self._id = uuid.uuid4().hex
         self._runtime = Runtime.shared()
         self._request: dict[str, Any] = {}
         self._frozen = self._settled = False
-        self._saving = False
+        self._saving = self._renewing = False
         self._size = 0
         self._save_at = FIRST_SIZE
         self._not_before = 0.0
@@ -52,6 +52,8 @@ class Output:
 
     def show(self, background: bool = False) -> None:
         self._request = request()
+        if (view := self._view) is not None:
+            view.renew = self._renew
         show_data(self._data(), self._id)
         if not self._runtime.hydrates:
             self._runtime.observe(self._page_hydrates, "hydrates")
@@ -101,7 +103,17 @@ class Output:
             self._settled = True
             # What it showed is free to go, unless it may change again.
             if self._view is not None and not getattr(self._view, "changes", False):
-                self._forms = self._view = None
+                self._view = None
+
+    def _renew(self) -> None:
+        """A page asks for the forms: it was not there when they were sent."""
+        if not self._renewing:
+            self._renewing = True
+            aside(self._send_again)
+
+    def _send_again(self) -> None:
+        self._renewing = False
+        self._update()
 
     def _page_hydrates(self, _: Any) -> None:
         with suppress(ValueError):
@@ -110,15 +122,16 @@ class Output:
             aside(self._update)
 
     def _data(self) -> dict[str, Any]:
-        data = self._forms() if self._forms is not None else {}
-        if self._view is not None and not self._frozen and not self._runtime.hydrates:
-            model = self._view.model_id
+        view = self._weak()
+        data = view.forms() if view is not None else {}
+        if view is not None and not self._frozen and not self._runtime.hydrates:
+            model = view.model_id
             data[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": model}
         return data
 
     def _update(self) -> None:
         """Send the forms as they are now. Made and encoded on this thread: no loop waits for a long answer."""
-        if self._forms is None:
+        if self._weak() is None:
             return
         here = shell()
         kernel = getattr(here, "kernel", None)

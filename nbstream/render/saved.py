@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 SHOWN_WARNINGS = 3
+UNFINISHED = "unfinished when this was saved"
 #: How a data frame stands in a tool's result.
 _TABLE = re.compile(r"\|.*\|\n\|( --- \|)+\n")
 
@@ -93,7 +94,7 @@ def to_html(
 
     A run that has ended is followed by its speed chart, folded, unless `chart` is False.
     """
-    marker = Markup(' data-nbstream="{}"').format(uid) if uid else _NONE
+    mark = marker(uid, metrics.elapsed is not None)
     title = _NONE
     if transcript.title:
         title = Markup("<div><b>{}</b></div>").format(transcript.title)
@@ -104,7 +105,7 @@ def to_html(
     )
     ended = chart and metrics.elapsed is not None
     whole = Markup('<div class="nbstream-static"{}>{}{}{}{}{}{}{}{}{}</div>').format(
-        marker,
+        mark,
         title,
         above,
         body,
@@ -112,10 +113,19 @@ def to_html(
         _sources(transcript),
         _warnings(transcript),
         _recap(Recap(transcript)),
-        _muted(summary(transcript, metrics)),
+        # Never empty space: one that has not begun has nothing else to show.
+        _muted(summary(transcript, metrics) or UNFINISHED),
         chart_html([("", metrics, transcript)], _MUTED) if ended else "",
     )
     return str(whole)
+
+
+def marker(uid: str, ended: bool) -> Markup:
+    """Says in html for which live view it stands, and whether there is more to come; nothing without `uid`."""
+    if not uid:
+        return _NONE
+    status = _NONE if ended else Markup(' data-status="running"')
+    return Markup(' data-nbstream="{}"{}').format(uid, status)
 
 
 def summary(transcript: Transcript, metrics: Metrics) -> str:
@@ -140,7 +150,7 @@ def ending(transcript: Transcript) -> str:
     if transcript.error is not None:
         return f"{transcript.error.message}"
     if transcript.finish_reason is None:
-        return "unfinished when this was saved" if transcript.status == "running" else ""
+        return UNFINISHED if transcript.status == "running" else ""
     if reason := _ENDINGS.get(transcript.finish_reason):
         return reason
     return "ended without a finish reason" if transcript.incomplete else ""

@@ -10,7 +10,7 @@ import itertools
 import sys
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 import anywidget
@@ -19,7 +19,7 @@ import msgspec
 import traitlets as t
 
 from nbstream.wire.bundle import bundle, bundle_id, bundled, front_end
-from nbstream.wire.protocol import Posts, Ready, RuntimeRequest, WidgetKind, request
+from nbstream.wire.protocol import AskForms, Posts, Ready, RuntimeRequest, WidgetKind, request
 
 Message = Mapping[str, Any]
 
@@ -70,6 +70,9 @@ class PageWidget(anywidget.AnyWidget):
     bundle = t.Unicode().tag(sync=True)
     runtime = t.Unicode().tag(sync=True)
 
+    #: Sends the saved forms to the output again; None where there is no such output.
+    renew: Callable[[], None] | None = None
+
     _kind: WidgetKind = ""
     _layout: ipywidgets.Layout | None = None
 
@@ -91,6 +94,8 @@ class PageWidget(anywidget.AnyWidget):
         # Where the page's widgets cannot reach each other, each is asked for the front end itself.
         if (answer := front_end(message)) is not None:
             send(self, answer)
+        elif self.renew is not None and request(message, AskForms) is not None:
+            self.renew()
 
     @t.default("kind")
     def _own_kind(self) -> str:
@@ -99,6 +104,10 @@ class PageWidget(anywidget.AnyWidget):
     @t.default("uid")
     def _new_uid(self) -> str:
         return uuid.uuid4().hex[:12]
+
+    def forms(self) -> dict[str, Any]:
+        """What is saved of it, as it is now."""
+        return {}
 
     def release(self) -> None:
         """The cell that showed this shows something else now."""

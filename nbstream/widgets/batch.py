@@ -11,6 +11,7 @@ import traitlets as t
 from markupsafe import Markup
 
 from nbstream.batches.batch import StreamBatch
+from nbstream.render.saved import marker
 from nbstream.wire.protocol import BatchRequest, Open, Progress, Stop, request
 
 from .base import PageWidget
@@ -27,7 +28,7 @@ _ITEM = Markup(
     '<details><summary>{}. {} · {}</summary><pre style="white-space:pre-wrap">{}</pre></details>'
 )
 _MORE = Markup("<div>and {} more</div>")
-_BATCH = Markup('<div class="nbstream-static" data-nbstream="{}"><div><b>{}</b></div>{}{}</div>')
+_BATCH = Markup('<div class="nbstream-static"{}><div><b>{}</b></div>{}{}</div>')
 
 
 class BatchView(PageWidget):
@@ -129,6 +130,6 @@ class BatchView(PageWidget):
         )
         more = _MORE.format(len(rows) - MOST_SAVED) if len(rows) > MOST_SAVED else _NONE
         return {
-            "text/html": str(_BATCH.format(self.uid, line, items, more)),
+            "text/html": str(_BATCH.format(marker(self.uid, self.batch.ended), line, items, more)),
             "text/plain": line,
         }

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from nbstream.batches.group import StreamGroup
 from nbstream.render.chart import chart_html
-from nbstream.render.saved import to_html, to_markdown, to_text
+from nbstream.render.saved import marker, to_html, to_markdown, to_text
 from nbstream.runs.stream import Stream
 from nbstream.wire.protocol import GroupRequest, PickWinner, Rerun, Stop, request
 
@@ -22,7 +22,7 @@ _ROW = Markup("<tr>{}</tr>")
 _HEAD = Markup('<th style="padding:2px 12px 2px 0;text-align:left">{}</th>')
 _CELL = Markup('<td style="padding:2px 12px 2px 0;text-align:left">{}</td>')
 _PANE = Markup('<details style="margin:6px 0" open><summary><b>{}</b></summary>{}</details>')
-_GROUP = Markup('<div class="nbstream-static" data-nbstream="{}"><table>{}</table>{}{}</div>')
+_GROUP = Markup('<div class="nbstream-static"{}><table>{}</table>{}{}</div>')
 _HEADS = ("", "first token", "tok/s", "tokens", "cost", "time", "finish")
 
 
@@ -122,7 +122,7 @@ class GroupView(PageWidget):
         chart = _NONE
         if self.group.ended:
             chart = chart_html([(name, stream.metrics, None) for name, stream in runs])
-        return str(_GROUP.format(self.uid, table, panes, chart))
+        return str(_GROUP.format(marker(self.uid, self.group.ended), table, panes, chart))
 
     def _rows(self) -> list[list[str]]:
         def shown(value: float | None, form: str) -> str:

@@ -11,9 +11,13 @@ import msgspec
 import traitlets as t
 
 from nbstream import host
+from nbstream.config import setting
 from nbstream.events import RunEnd, StreamEvent
-from nbstream.fold.transcript import Status
+from nbstream.fold.metrics import Metrics
+from nbstream.fold.transcript import Status, Transcript
+from nbstream.render.saved import to_html, to_markdown, to_text
 from nbstream.runs.portal import aside, on_portal, portal
+from nbstream.runs.pricing import cost_of
 from nbstream.runs.stream import Stream
 from nbstream.wire.frames import FrameLog, Shortener, figures, history
 from nbstream.wire.protocol import (
@@ -78,6 +82,7 @@ class StreamView(PageWidget):
         self._said: dict[str, Any] = {}
         self._final: bytes | None = None
         self._when_ended: list[Callable[[], None]] = []
+        self._begun = repr(stream)
         self._unseen: object | None = None
         super().__init__(options={"title": stream.title, **options})
         self.set_trait("model", stream.source.model)
@@ -115,6 +120,36 @@ class StreamView(PageWidget):
         self._when_ended.append(callback)
         if self._final is not None:
             self._call_when_ended()
+
+    def forms(self) -> dict[str, Any]:
+        transcript, metrics = self._folded()
+        # As it begins, programs that log what cells show have one line of it.
+        begun, self._begun = self._begun, ""
+        text = to_text(transcript) if transcript.finish_reason or not begun else begun
+        options = self.options
+        return {
+            "text/html": to_html(
+                transcript,
+                metrics,
+                uid=self.uid,
+                format=options.get("format", "markdown"),
+                thinking=options.get("thinking") != "hidden",
+                note=options.get("note", ""),
+                chart=options.get("chart") is not False,
+            ),
+            "text/markdown": to_markdown(transcript),
+            "text/plain": text,
+        }
+
+    def _folded(self) -> tuple[Transcript, Metrics]:
+        if (stream := self.stream) is not None:
+            return stream.transcript, stream.metrics
+        transcript = Transcript()
+        metrics = Metrics(price=cost_of, tokenizer=setting("tokenizer"))
+        for event in self._log.events:
+            transcript.apply(event)
+            metrics.apply(event)
+        return transcript, metrics
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The run so far rides only in a full state, as a reloaded page asks for it."""

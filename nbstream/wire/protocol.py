@@ -218,6 +218,10 @@ class AskBundle(Request, tag="bundle"):
     pass
 
 
+class AskForms(Request, tag="forms"):
+    """The saved forms again: a page that was loaded meanwhile has missed them."""
+
+
 class AskModule(Request, tag="module"):
     name: ModuleName
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 REPO = Path(__file__).parents[2]
 SCREENSHOTS = REPO / "test-results"
+EXTENSION = REPO / "build/labextension"
 IPYKERNEL6 = Path(sys.prefix) / "ipykernel6"
 KEY_NAME, KEY = "NBSTREAM_TEST_KEY", "sk-e2e-3f9a61c07d52"
 KERNELS = {"ipykernel7": "python3", "ipykernel6": "ipykernel6"}
@@ -45,6 +46,7 @@ class LabServer:
         root, runtime, log = home / "notebooks", home / "runtime", home / "server.log"
         root.mkdir()
         _write_kernelspec6(home / "data/kernels/ipykernel6")
+        _install_extension(home / "data/labextensions/nbstream")
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port=0"]
         settings = {
             "ServerApp.root_dir": root,
@@ -66,6 +68,7 @@ class LabServer:
                     "JUPYTER_CONFIG_PATH": str(REPO / "scripts/lab"),
                     "JUPYTER_CONFIG_DIR": str(home / "config"),
                     "JUPYTER_DATA_DIR": str(home / "data"),
+                    "JUPYTER_PREFER_ENV_PATH": "0",
                     "JUPYTER_RUNTIME_DIR": str(runtime),
                     "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
                     "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
@@ -109,6 +112,12 @@ def _write_kernelspec6(folder: Path) -> None:
         "env": {"PYTHONPATH": path},
     }
     (folder / "kernel.json").write_text(json.dumps(spec))
+
+
+def _install_extension(folder: Path) -> None:
+    """As a wheel does it. All but what repairs an output after a reload works without."""
+    if EXTENSION.exists():
+        shutil.copytree(EXTENSION, folder)
 
 
 def _wait_for_url(process: subprocess.Popen, runtime: Path, log: Path) -> str:

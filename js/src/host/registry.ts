@@ -1,5 +1,6 @@
 import { painter } from "../dom/painter";
 import type { FromKernel } from "../protocol/frames";
+import type { AskForms } from "../protocol/requests";
 import type { Connection } from "../run/connection";
 import type { Model } from "../run/model";
 import type { Widget } from "./hub";
@@ -107,6 +108,7 @@ export class Registry implements Widgets {
     widget.show = (el, signal) => this.#show(entry, el, signal);
     for (const message of widget.early.splice(0)) widget.receive(message);
     for (const [el, signal] of widget.views.splice(0)) this.#show(entry, el, signal);
+    this.#tell(entry);
     this.#arrived(entry);
   }
 
@@ -116,6 +118,13 @@ export class Registry implements Widgets {
       this.#hand(entry, message);
     }
     this.#announce();
+  }
+
+  /** Says that a view has come, to those who are not part of this: see lab/. */
+  #tell({ model }: Entry): void {
+    const request: AskForms = { kind: "forms" };
+    const detail = { uid: model.get("uid"), ask: () => model.send(request) };
+    this.document.dispatchEvent(new CustomEvent("nbstream:view", { detail }));
   }
 
   /** Has the host load the widgets that this one shows: some do so only when asked. */

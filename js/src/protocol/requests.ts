@@ -43,6 +43,11 @@ export interface AskBundle {
   kind: "bundle";
 }
 
+/** The saved forms again: a page that was loaded meanwhile has missed them. */
+export interface AskForms {
+  kind: "forms";
+}
+
 export interface AskModule {
   kind: "module";
   name: ModuleName;
