@@ -29,7 +29,8 @@ test: lint $(BUNDLE) $(IPYKERNEL6) $(SDKS)/.done
 	scripts/chromium --install
 	cd js && npm test
 	$(SDKS)/bin/python -m pytest -p no:cacheprovider tests/sdks
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/e2e -n auto --dist loadfile
+	$(BIN)/python -m pytest tests/e2e
 
 lint: $(VENV)/.dev $(NODE_MODULES)
 	$(BIN)/ruff check .
