@@ -171,7 +171,7 @@ export class Registry implements Widgets {
 
   #hydrate(el: Element): void {
     const uid = el.getAttribute("data-nbstream");
-    if (!uid || el.closest(".nbstream, .nbstream-group")) return;
+    if (!uid || el.closest(".nbstream, .nbstream-group") || isFramed(el)) return;
     const entry = this.#find(uid);
     if (!entry) return;
     if (![...entry.views].some((view) => view.root.parentNode === el)) this.#place(entry, el);
@@ -199,4 +199,10 @@ export class Registry implements Widgets {
     this.#entries.delete(entry);
     for (const view of entry.views) if (!view.root.isConnected) view.dispose();
   }
+}
+
+/** Whether somebody else's html stands around the mark: it could dress the live view up as something else. */
+function isFramed(el: Element): boolean {
+  const output = el.closest(".jp-OutputArea-output");
+  return output !== null && (el.parentElement !== output || output.childElementCount > 1);
 }

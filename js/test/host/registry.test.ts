@@ -33,6 +33,29 @@ test("static html takes over the live view with its nodes, before the next paint
   expect(frozen.textContent).not.toContain("static");
 });
 
+test("a mark inside somebody else's html gets no live view", async () => {
+  const stage = new Stage();
+  const { root, remove } = stage.show();
+  await stage.say(START, text("Answer"));
+  remove();
+  const uid = stage.model.get("uid");
+  const mark = `<div class="nbstream-static" data-nbstream="${uid}"></div>`;
+  for (const html of [`<div>Your prize: ${mark}</div>`, `<p>Click below</p>${mark}`]) {
+    const output = document.createElement("div");
+    output.className = "jp-OutputArea-output";
+    output.innerHTML = html;
+    document.body.append(output);
+    await painted();
+    expect(output.querySelector(".nbstream")).toBe(null);
+  }
+  const own = document.createElement("div");
+  own.className = "jp-OutputArea-output";
+  own.innerHTML = mark;
+  document.body.append(own);
+  await painted();
+  expect(own.contains(root)).toBe(true);
+});
+
 test("the end may arrive after the html", async () => {
   const stage = new Stage();
   const { root, remove } = stage.show();
