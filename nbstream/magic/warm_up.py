@@ -1,4 +1,4 @@
-"""What the first cell of a session needs is fetched when nbstream is loaded, while the user still types."""
+"""What the first prompt of a session needs is fetched by the cell that loads nbstream: it has time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from nbstream.runs.portal import aside
-
 _logger = logging.getLogger("nbstream")
 
 
 def warm_up_after_this_cell(shell: Any) -> None:
-    """Load the libraries and send the front end to the page, in the background; only where a page is."""
+    """Load the libraries at the end of the running cell, and send the front end to the page, where one is.
+
+    Done in the background it would compete with the first prompt, and both would be slower.
+    """
     if not hasattr(shell, "kernel"):
         return
 
@@ -21,7 +22,7 @@ def warm_up_after_this_cell(shell: Any) -> None:
         with suppress(ValueError):
             shell.events.unregister("post_run_cell", once)
         seen = bool((shell.get_parent() or {}).get("metadata"))
-        aside(lambda: _warm_up(seen))
+        _warm_up(seen)
 
     shell.events.register("post_run_cell", once)
 

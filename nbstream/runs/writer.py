@@ -125,9 +125,7 @@ class Writer:
             raise
         except (KeyboardInterrupt, GeneratorExit):
             self._finish("stopped")
-        except (
-            BaseException
-        ) as error:  # also SystemExit: what user code raises is this run's own affair
+        except BaseException as error:  # SystemExit too: what user code raises is this run's affair
             self._fail(error)
 
     def stop(self) -> None:
@@ -353,8 +351,10 @@ class Writer:
     def _write(self, event: StreamEvent) -> None:
         seq, self._seq = self._seq, self._seq + 1
         self._writing = True
-        self._log.append(stamp(event, seq, self._elapsed()))
-        self._writing = False
+        try:
+            self._log.append(stamp(event, seq, self._elapsed()))
+        finally:
+            self._writing = False
         while self._next_actions:
             self._next_actions.popleft()()
 
