@@ -30,7 +30,7 @@ async def test_messages(serve: Serve, closing: AsyncExitStack, form: str) -> Non
             assert (await show(held.text_stream)).text == "Let me check — naïve 🤔.Twice a day."
         return
     stream = await show(source)
-    assert stream.text == "Let me check — naïve 🤔.Twice a day."
+    assert stream.text == "Let me check — naïve 🤔.\n\nTwice a day."
     assert stream.thinking == "I should look it up."
     assert [c.name for c in stream.tool_calls] == ["web_search", "now"]
     assert stream.finish_reason == "tool_calls"
