@@ -27,6 +27,10 @@ class Held(Protocol):
         """Whether its final form has been sent."""
         ...
 
+    def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether what it shows cannot go on while `loop` is blocked."""
+        ...
+
     def release(self) -> None:
         """Stop what it shows."""
         ...
@@ -109,7 +113,10 @@ def _block_this_cell() -> None:
         except RuntimeError:
             _wait()
             return
-        # What it shows may be an async generator of the notebook, which needs this loop.
+        if not any(output.needs(loop) for output in _held):
+            _wait()
+            return
+        # It shows an async generator of the notebook, which needs this loop.
         import nest_asyncio
 
         nest_asyncio.apply(loop)

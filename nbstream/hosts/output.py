@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 import weakref
@@ -80,6 +81,10 @@ class Output:
         with suppress(ValueError):
             self._runtime.unobserve(self._page_hydrates, "hydrates")
         aside(self._settle)
+
+    def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether what it shows cannot go on while `loop` is blocked."""
+        return self._view is not None and self._view.needs(loop)
 
     def release(self) -> None:
         """Stop what it shows."""

@@ -321,7 +321,7 @@ class Stream(Answer):
         if here is not None and on_portal():
             self._start_elsewhere()
         self.start()
-        if here is not None and self._needs(here):
+        if here is not None and self.needs(here):
             return self._block_nested(here, register, timeout)
         mine = [each for each in self._listeners if here is not None and each.home is here]
         woken = threading.Event()
@@ -331,8 +331,8 @@ class Stream(Answer):
             listener.drain()
         return True
 
-    def _needs(self, here: asyncio.AbstractEventLoop) -> bool:
-        """Whether the run cannot go on while `here`, which runs this code, is blocked."""
+    def needs(self, here: asyncio.AbstractEventLoop) -> bool:
+        """Whether the run cannot go on while this loop is blocked."""
         turn = self.source.turn
         if turn is not None and turn.bound and self._home is here:
             return True

@@ -6,6 +6,7 @@ finds the runtime in the page. This is the one room that imports anywidget.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sys
 import threading
@@ -112,6 +113,10 @@ class PageWidget(anywidget.AnyWidget):
     def release(self) -> None:
         """The cell that showed this shows something else now."""
         self.close()
+
+    def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether what it shows cannot go on while `loop` is blocked."""
+        return False
 
 
 # ── sending ───────────────────────────────────────────────────────────────────

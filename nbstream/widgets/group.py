@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -53,6 +54,9 @@ class GroupView(PageWidget):
         """Call `callback()` each time all streams have ended or the winner has changed after that."""
         self._when_ended.append(callback)
         self._look()
+
+    def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return any(view.needs(loop) for view in self.views)
 
     def release(self) -> None:
         self.group.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import weakref
 from collections.abc import Callable
@@ -108,6 +109,10 @@ class StreamView(PageWidget):
         if self._stream is not None:
             self._stream.stop()
         self.close()
+
+    def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        stream = self._held
+        return stream is not None and not stream.ended and stream.needs(loop)
 
     def close(self) -> None:
         ticker.forget(self)
