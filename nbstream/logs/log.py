@@ -114,6 +114,12 @@ class Log:
                 self._followers = (*self._followers, follower)
             return len(self.events)
 
+    def follow_from_start(self, follower: Follower) -> None:
+        """Call `follower` with each event from the first on, in order, each once."""
+        late = _Late(follower)
+        self.follow(late)
+        late.catch_up(self.events)
+
     def leave(self, follower: Follower) -> None:
         with self._lock:
             self._followers = tuple(each for each in self._followers if each is not follower)
@@ -133,3 +139,25 @@ class Log:
                 return False
             self._end_waiters.append(wake)
             return True
+
+
+class _Late:
+    """Gives a follower that comes late what has happened before, then the rest, each once."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, event: StreamEvent) -> None:
+        with self._lock:
+            if event.seq == self._next:
+                self._next += 1
+                self._follower(event)
+
+    def catch_up(self, events: EventList) -> None:
+        with self._lock:
+            while self._next < len(events):
+                for event in events[self._next :]:
+                    self._next += 1
+                    self._follower(event)

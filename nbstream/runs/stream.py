@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from pathlib import Path
@@ -30,10 +29,8 @@ from .iterator import AnswerText, StreamIterator, every_event
 from .loops import running_loop
 from .portal import Portal, on_portal, portal
 from .pricing import cost_of
+from .waiting import wait, woken
 from .writer import Writer
-
-#: Seconds between two looks for an interrupt.
-INTERRUPT_INTERVAL = 0.1
 
 #: Seconds between two looks into a file that another process writes, and between two looks whether it lives.
 FILE_INTERVAL = 0.05
@@ -290,14 +287,12 @@ class Stream(Answer):
         recorder.open()
         if raw and self._writer is not None:
             self._writer.taps.append(recorder)
-        catching_up = _InOrder(recorder)
-        self.log.follow(catching_up)
-        catching_up.catch_up(self.events)
+        self.log.follow_from_start(recorder)
         return self
 
     async def until_ended(self) -> None:
         """Wait until it has ended, however it does."""
-        await _woken(self.log.wake_at_end)
+        await woken(self.log.wake_at_end)
 
     def wait_until_ended(self) -> None:
         """The same, blocking. Starts the stream."""
@@ -305,7 +300,7 @@ class Stream(Answer):
 
     async def more(self, seen: int) -> None:
         """Wait until there are more than `seen` events, or the end."""
-        await _woken(lambda wake: self.log.wake_on_more(seen, wake))
+        await woken(lambda wake: self.log.wake_on_more(seen, wake))
 
     def wait_for(self, seen: int, timeout: float | None = None) -> bool:
         """The same, blocking: False when `timeout` seconds went by first. Starts the stream."""
@@ -324,8 +319,8 @@ class Stream(Answer):
         if here is not None and self.needs(here):
             return self._block_nested(here, register, timeout)
         mine = [each for each in self._listeners if here is not None and each.home is here]
-        woken = threading.Event()
-        if register(woken.set) and not _wait(woken, timeout, mine):
+        event = threading.Event()
+        if register(event.set) and not wait(event, timeout, mine):
             return False
         for listener in mine:
             listener.drain()
@@ -377,15 +372,15 @@ class Stream(Answer):
                 "applied. `await` needs no patch."
             )
 
-        async def wait() -> bool:
+        async def woken_in_time() -> bool:
             try:
                 async with asyncio.timeout(timeout):
-                    await _woken(register)
+                    await woken(register)
             except TimeoutError:
                 return False
             return True
 
-        return loop.run_until_complete(wait())
+        return loop.run_until_complete(woken_in_time())
 
     def _fold(self, event: StreamEvent) -> None:
         self.transcript.apply(event)
@@ -433,28 +428,6 @@ def _stopper(stream: Stream) -> Callable[[str], None]:
     return stop
 
 
-class _InOrder:
-    """Gives a follower that comes late what has happened before, then the rest, each once."""
-
-    def __init__(self, follower: Follower) -> None:
-        self._follower = follower
-        self._next = 0
-        self._lock = threading.Lock()
-
-    def __call__(self, event: StreamEvent) -> None:
-        with self._lock:
-            if event.seq == self._next:
-                self._next += 1
-                self._follower(event)
-
-    def catch_up(self, events: EventList) -> None:
-        with self._lock:
-            while self._next < len(events):
-                for event in events[self._next :]:
-                    self._next += 1
-                    self._follower(event)
-
-
 async def _nothing() -> AsyncGenerator[StreamEvent, None]:
     return
     yield
@@ -472,39 +445,3 @@ async def _read_on(stream: weakref.ref[Stream], log: FollowedFile) -> None:
         except (OSError, UsageError):
             return
         await asyncio.sleep(FILE_INTERVAL)
-
-
-async def _woken(register: Callable[[Callable[[], None]], bool]) -> None:
-    """Wait until `register` wakes us, from whatever thread."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
-
-    def settle() -> None:
-        if not future.done():
-            future.set_result(None)
-
-    def wake() -> None:
-        if running_loop() is loop:
-            settle()
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(settle)
-
-    if not register(wake):
-        return
-    if threading.current_thread() is not threading.main_thread():
-        await future
-    # A kernel's interrupt marks a future and does not wake the loop, which has nothing else to do: look up.
-    while not future.done():
-        await asyncio.wait({future}, timeout=INTERRUPT_INTERVAL)
-
-
-def _wait(woken: threading.Event, timeout: float | None, listeners: list[Listener]) -> bool:
-    """`woken.wait` that an interrupt reaches on every platform, and in which callbacks go on."""
-    deadline = float("inf") if timeout is None else time.monotonic() + timeout
-    often = 0.02 if listeners else 0.1
-    while not woken.wait(max(min(often, deadline - time.monotonic()), 0)):
-        for listener in listeners:
-            listener.drain()
-        if time.monotonic() >= deadline:
-            return woken.is_set()
-    return True
