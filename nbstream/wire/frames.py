@@ -167,7 +167,7 @@ class Shortener:
         if len(events) > 1 or last is None or last != self._last:
             return frame
         event = events[0]
-        text = event["arguments"] if event["type"] == "tool_call_delta" else event["text"]
+        text = event.get("arguments" if event["type"] == "tool_call_delta" else "text", "")
         delta = (text, event.get("count", 1), event.get("time", 0.0), event.get("until", 0.0))
         short: Grow = {"kind": "grow", "n": frame["n"], "delta": delta}
         return short

@@ -19,6 +19,7 @@ NEEDS = {
     "anthropic": "anthropic",
     "boto3": "boto3",
     "cohere": "cohere",
+    "elsewhere": "claude_agent_sdk",
     "google_genai": "google.genai",
     "langchain": "langchain_openai",
     "litellm": "litellm",
