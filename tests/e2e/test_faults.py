@@ -42,7 +42,7 @@ class BadConnection:
         data = content(message).get("data", {})
         said = data.get("content") if isinstance(data, dict) else None
         kind = said.get("kind") if isinstance(said, dict) else None
-        if kind not in ("frame", "frames", "beat", "hello"):
+        if kind not in ("frame", "grow", "frames", "posts", "beat", "hello"):
             send(message)
             return
         fate = self.random.choices(["sent", "dropped", "doubled", "late"], [50, 20, 10, 20])[0]
