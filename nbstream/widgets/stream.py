@@ -86,11 +86,19 @@ class StreamView(PageWidget):
         self._begun = repr(stream)
         self._unseen: object | None = None
         super().__init__(options={"title": stream.title, **options})
-        self.set_trait("model", stream.source.model)
-        self.set_trait("interruptible", kernel_is_deaf())
         self.on_msg(self._heard)
         StreamView._open.add(self)
         self._follow()
+
+    # What it begins with is in the message that opens it: one set later would be a message of its own.
+
+    @t.default("model")
+    def _own_model(self) -> str:
+        return self._stream.source.model if self._stream is not None else ""
+
+    @t.default("interruptible")
+    def _own_interruptible(self) -> bool:
+        return kernel_is_deaf()
 
     @property
     def stream(self) -> Stream:

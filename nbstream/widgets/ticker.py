@@ -48,10 +48,13 @@ class Ticker:
         self._beating = False
         self._last = 0.0
         self._cost = 0.0
+        self._busy = False
+        self._news = 0
 
     def news(self, view: PageWidget, event: StreamEvent) -> None:
         """`view` has something new to send. From any thread."""
         with self._lock:
+            self._news += 1
             self._due.add(view)
             self._running.add(view)
             if self._scheduled:
@@ -71,7 +74,7 @@ class Ticker:
             self._running.discard(view)
 
     def _arm(self, wait: float) -> None:
-        interval = max(frame_interval(len(self._running)), self._cost / SHARE)
+        interval = max(frame_interval(len(self._running), self._busy), self._cost / SHARE)
         delay = max(self._last + interval - time.monotonic(), wait)
         loop = portal()
         if delay > SLACK:
@@ -85,6 +88,7 @@ class Ticker:
     def _tick(self) -> None:
         with self._lock:
             views, self._due = self._due, set()
+            self._busy, self._news = self._news > len(views), 0
             self._scheduled = False
         began = time.monotonic()
         messages: dict[PageWidget, Message] = {}

@@ -30,8 +30,10 @@ from .protocol import Beat, Figures, Frame, Frames, Grow, News, Snapshot, WireEv
 
 #: Frames per second for one view, and for all the views of a kernel together. A kernel whose page takes the
 #: frames of all its views in one message sends as many messages as one view has frames.
-VIEW_RATE = 48.0
+VIEW_RATE = 60.0
 KERNEL_RATE = 240.0
+#: What a view whose frames hold several deltas has at most: their wait costs less than more messages would.
+BUSY_RATE = 48.0
 
 #: Events that are merged into one message: some ten milliseconds of work.
 PART = 8192
@@ -39,9 +41,12 @@ PART = 8192
 Mergeable = TextDelta | ThinkingDelta | RefusalDelta | ToolCallDelta
 
 
-def frame_interval(views: int) -> float:
-    """Seconds between two frames of one view when `views` are streaming: slower as there are more."""
-    return max(1 / VIEW_RATE, views / KERNEL_RATE)
+def frame_interval(views: int, busy: bool = False) -> float:
+    """Seconds between two frames of one view when `views` are streaming: slower as there are more.
+
+    `busy`: the last frames held several deltas each.
+    """
+    return max(1 / (BUSY_RATE if busy else VIEW_RATE), views / KERNEL_RATE)
 
 
 def figures(metrics: Metrics, time: float) -> News:
