@@ -24,7 +24,7 @@ def is_held(stream: Stream, names: Mapping[str, Any]) -> bool:
     values = [each for name, each in list(names.items()) if not name.startswith("_")]
     own = [names.get(name) for name in _OWN]
     return any(
-        inner is stream
+        inner is stream or (isinstance(inner, StreamView) and inner.shows(stream))
         for value in values
         if not any(value is each for each in own)
         for inner in (value, *_inside(value))
@@ -39,6 +39,4 @@ def _inside(value: Any) -> Iterable[Any]:
         return islice(list(value.values()), _MOST)
     if isinstance(value, StreamGroup | StreamBatch):
         return list(value.streams)
-    if isinstance(value, StreamView):
-        return [value.stream]
     return []

@@ -73,7 +73,7 @@ def _stream(stream: Stream, options: dict[str, Any]) -> None:
     output = Output(view)
     output.show(background=background)
     _mark(stream)
-    _replace_views(view)
+    _replace_views(view, stream)
     stream.follow(output.grow)
     view.when_ended(output.freeze)
 
@@ -115,16 +115,15 @@ def _mark(stream: Stream) -> None:
     _shown[stream.transcript] = execution_count()
 
 
-def _replace_views(view: Any) -> None:
+def _replace_views(view: Any, stream: Stream | None = None) -> None:
     """A cell that runs again lets go of what it showed before: a stream that still runs is stopped."""
     cell_id, count = _cell_id(), execution_count()
     if cell_id is None:
         return
     ran, views = _views.get(cell_id, (None, []))
     if ran != count:
-        stream = getattr(view, "stream", None)
         for old in views:
-            if stream is not None and getattr(old, "stream", None) is stream:
+            if stream is not None and old.shows(stream):
                 old.close()  # the same one, shown again
             else:
                 old.release()

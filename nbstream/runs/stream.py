@@ -245,15 +245,11 @@ class Stream(Answer):
         wanted = {types} if isinstance(types, str) else set(types) if types is not None else None
         reference = weakref.ref(self)
 
-        def warn(message: str) -> None:
-            if (stream := reference()) is not None:
-                stream.warn(message)
-
         def stop() -> None:
             if (stream := reference()) is not None:
                 stream.stop()
 
-        listener = Listener(callback, wanted, warn, stop)
+        listener = Listener(callback, wanted, _warner(self), stop)
         self._listeners.append(listener)
         self.log.follow(listener)
         return self
@@ -277,13 +273,7 @@ class Stream(Answer):
         """
         if raw and (self._started or self._writer is None):
             raise UsageError("raw needs a stream that has not started.")
-        reference = weakref.ref(self)
-
-        def warn(message: str) -> None:
-            if (stream := reference()) is not None:
-                stream.warn(message)
-
-        recorder = Recorder(path, warn)
+        recorder = Recorder(path, _warner(self))
         recorder.open()
         if raw and self._writer is not None:
             self._writer.taps.append(recorder)
@@ -413,6 +403,17 @@ def _weakly(stream: Stream) -> Follower:
             target._fold(event)
 
     return fold
+
+
+def _warner(stream: Stream) -> Callable[[str], None]:
+    """Says something odd in the run, as long as somebody holds it."""
+    reference = weakref.ref(stream)
+
+    def warn(message: str) -> None:
+        if (target := reference()) is not None:
+            target.warn(message)
+
+    return warn
 
 
 def _stopper(stream: Stream) -> Callable[[str], None]:

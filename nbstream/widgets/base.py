@@ -114,6 +114,10 @@ class PageWidget(anywidget.AnyWidget):
         """The cell that showed this shows something else now."""
         self.close()
 
+    def shows(self, stream: object) -> bool:
+        """Whether it shows this very stream."""
+        return False
+
     def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether what it shows cannot go on while `loop` is blocked."""
         return False

@@ -97,7 +97,7 @@ class GroupView(PageWidget):
     def _changed(self) -> None:
         streams = self.group.streams
         for i, stream in enumerate(streams):
-            if self.views[i].stream is not stream:
+            if not self.views[i].shows(stream):
                 self.views[i].close()
                 self.views[i] = self._view(stream)
         with self.hold_sync():

@@ -12,13 +12,10 @@ import msgspec
 import traitlets as t
 
 from nbstream import host
-from nbstream.config import setting
 from nbstream.events import RunEnd, StreamEvent
-from nbstream.fold.metrics import Metrics
-from nbstream.fold.transcript import Status, Transcript
+from nbstream.fold.transcript import Status
 from nbstream.render.saved import to_html, to_markdown, to_text
 from nbstream.runs.portal import aside, on_portal, portal
-from nbstream.runs.pricing import cost_of
 from nbstream.runs.stream import Stream
 from nbstream.wire.frames import FrameLog, Shortener, figures, history
 from nbstream.wire.protocol import (
@@ -113,6 +110,10 @@ class StreamView(PageWidget):
     def _held(self) -> Stream | None:
         return self._stream or self._weak()
 
+    def shows(self, stream: object) -> bool:
+        """Whether it shows this very stream. Makes none anew, as `stream` may."""
+        return self._held is stream
+
     def release(self) -> None:
         if self._stream is not None:
             self._stream.stop()
@@ -135,7 +136,8 @@ class StreamView(PageWidget):
             self._call_when_ended()
 
     def forms(self) -> dict[str, Any]:
-        transcript, metrics = self._folded()
+        stream = self.stream
+        transcript, metrics = stream.transcript, stream.metrics
         # As it begins, programs that log what cells show have one line of it.
         begun, self._begun = self._begun, ""
         text = to_text(transcript) if transcript.finish_reason or not begun else begun
@@ -153,16 +155,6 @@ class StreamView(PageWidget):
             "text/markdown": to_markdown(transcript),
             "text/plain": text,
         }
-
-    def _folded(self) -> tuple[Transcript, Metrics]:
-        if (stream := self.stream) is not None:
-            return stream.transcript, stream.metrics
-        transcript = Transcript()
-        metrics = Metrics(price=cost_of, tokenizer=setting("tokenizer"))
-        for event in self._log.events:
-            transcript.apply(event)
-            metrics.apply(event)
-        return transcript, metrics
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The run so far rides only in a full state, as a reloaded page asks for it."""
@@ -312,7 +304,7 @@ class StreamView(PageWidget):
         stream = self._held
         if stream is None or stream.ended or self._unseen is not asked:
             return
-        others = [each for each in list(StreamView._open) if each._held is stream]
+        others = [each for each in list(StreamView._open) if each.shows(stream)]
         if all(each._unseen is not None for each in others) and not host.holds(stream):
             stream.stop()
 
